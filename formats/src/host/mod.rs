@@ -1,0 +1,102 @@
+//! What only the host's operating system can tell or do, with portable fallbacks.
+//!
+//! Every call that differs between systems is here, so that the rest of the code reads the same on
+//! all of them.
+
+#[cfg(unix)]
+#[path = "unix.rs"]
+mod system;
+#[cfg(not(unix))]
+#[path = "portable.rs"]
+mod system;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+
+pub use system::{
+    data_ranges, open_regular, read_dir, read_exact_at, read_link, stamp, stat, write_all_at,
+};
+
+use crate::map::FileStamp;
+
+/// What a name of the host stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostKind {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    File,
+    /// A symbolic link.
+    Symlink,
+    /// A character device.
+    CharDevice,
+    /// A block device.
+    BlockDevice,
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+}
+
+/// The metadata of a name; what the host doesn't know is zero, and one link.
+#[derive(Clone, Copy, Debug)]
+pub struct HostStat {
+    /// What it is.
+    pub kind: HostKind,
+    /// Permission bits, set-id bits and the sticky bit.
+    pub mode: u16,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Length in bytes.
+    pub len: u64,
+    /// Bytes it occupies; less than `len` when it may have holes.
+    pub allocated: u64,
+    /// Modification time: seconds since 1970.
+    pub mtime_seconds: i64,
+    /// Modification time: nanoseconds within the second.
+    pub mtime_nanos: u32,
+    /// The file system it lies on.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
+    /// How many names it has.
+    pub links: u64,
+    /// For a device: the driver's number.
+    pub major: u32,
+    /// For a device: its number within the driver.
+    pub minor: u32,
+}
+
+/// A name in a directory of the host.
+#[derive(Clone, Debug)]
+pub struct HostEntry {
+    /// The name.
+    pub name: OsString,
+    /// Its metadata; a symbolic link's own, not its target's.
+    pub stat: HostStat,
+}
+
+impl HostEntry {
+    /// The name's bytes as the host encodes them.
+    #[must_use]
+    pub fn name_bytes(&self) -> &[u8] {
+        self.name.as_encoded_bytes()
+    }
+}
+
+/// The signatures every system's module must have.
+const _: () = {
+    let _: fn(&Path) -> io::Result<File> = open_regular;
+    let _: fn(&File) -> io::Result<FileStamp> = stamp;
+    let _: fn(&Path) -> io::Result<HostStat> = stat;
+    let _: fn(&Path) -> io::Result<Vec<HostEntry>> = read_dir;
+    let _: fn(&Path) -> io::Result<Vec<u8>> = read_link;
+    let _: fn(&File, u64, &mut [u8]) -> io::Result<()> = read_exact_at;
+    let _: fn(&File, u64, &[u8]) -> io::Result<()> = write_all_at;
+    let _: fn(&File, u64) -> io::Result<Vec<Range<u64>>> = data_ranges;
+};

@@ -1,0 +1,120 @@
+//! The host's calls by the standard library alone.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::UNIX_EPOCH;
+
+use super::{HostEntry, HostKind, HostStat};
+use crate::map::FileStamp;
+
+/// Seeking and then reading are two calls here: one thread at a time.
+fn position_lock() -> MutexGuard<'static, ()> {
+    static LOCK: Mutex<()> = Mutex::new(());
+    LOCK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Opens a regular file for reading.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        ))
+    }
+}
+
+/// An open file's length and time of last change.
+pub fn stamp(file: &File) -> io::Result<FileStamp> {
+    let stat = host_stat(&file.metadata()?)?;
+    Ok(FileStamp {
+        len: stat.len,
+        mtime_seconds: stat.mtime_seconds,
+        mtime_nanos: stat.mtime_nanos,
+    })
+}
+
+/// Fills `buf` from byte `offset` of the file.
+pub fn read_exact_at(mut file: &File, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+    let _one = position_lock();
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_exact(buf)
+}
+
+/// Writes all of `data` at byte `offset` of the file.
+pub fn write_all_at(mut file: &File, offset: u64, data: &[u8]) -> io::Result<()> {
+    let _one = position_lock();
+    file.seek(SeekFrom::Start(offset))?;
+    file.write_all(data)
+}
+
+/// The ranges of a file of `len` bytes that hold data: one, the whole file.
+pub fn data_ranges(_file: &File, len: u64) -> io::Result<Vec<Range<u64>>> {
+    Ok(if len == 0 {
+        Vec::new()
+    } else {
+        std::iter::once(0..len).collect()
+    })
+}
+
+/// The metadata of what `path` names, following symbolic links.
+pub fn stat(path: &Path) -> io::Result<HostStat> {
+    host_stat(&std::fs::metadata(path)?)
+}
+
+/// The names in a directory, in the host's order, without `.` and `..`.
+pub fn read_dir(path: &Path) -> io::Result<Vec<HostEntry>> {
+    std::fs::read_dir(path)?
+        .map(|entry| {
+            let entry = entry?;
+            Ok(HostEntry {
+                name: entry.file_name(),
+                stat: host_stat(&entry.metadata()?)?,
+            })
+        })
+        .collect()
+}
+
+/// The target of a symbolic link, with `/` between its parts.
+pub fn read_link(path: &Path) -> io::Result<Vec<u8>> {
+    let target = std::fs::read_link(path)?
+        .into_os_string()
+        .into_encoded_bytes();
+    Ok(target
+        .into_iter()
+        .map(|byte| if byte == b'\\' { b'/' } else { byte })
+        .collect())
+}
+
+/// Modes, owners and links are the usual ones of a system that knows none.
+fn host_stat(metadata: &Metadata) -> io::Result<HostStat> {
+    let (kind, mode) = match metadata.file_type() {
+        kind if kind.is_dir() => (HostKind::Directory, 0o755),
+        kind if kind.is_symlink() => (HostKind::Symlink, 0o777),
+        _ => (HostKind::File, 0o644),
+    };
+    let since = metadata
+        .modified()?
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Ok(HostStat {
+        kind,
+        mode,
+        uid: 0,
+        gid: 0,
+        len: metadata.len(),
+        allocated: metadata.len(),
+        mtime_seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+        mtime_nanos: since.subsec_nanos(),
+        device: 0,
+        inode: 0,
+        links: 1,
+        major: 0,
+        minor: 0,
+    })
+}

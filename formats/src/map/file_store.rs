@@ -1,0 +1,146 @@
+//! Files of the host as content: opened late, checked, and never many at once.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Content, ContentId, ContentStore};
+use crate::error::SourceError;
+use crate::host;
+
+/// The number a [`FileStore`] gave one of its directories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DirId(u32);
+
+/// What a file must still be when it is opened: its length and time of last change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileStamp {
+    /// Length in bytes.
+    pub len: u64,
+    /// Modification time: seconds since 1970.
+    pub mtime_seconds: i64,
+    /// Modification time: nanoseconds within the second.
+    pub mtime_nanos: u32,
+}
+
+/// Regular files of the host, by directory and name, so that a million paths share their folders.
+#[derive(Debug, Default)]
+pub struct FileStore {
+    dirs: Vec<PathBuf>,
+    files: Vec<StoredFile>,
+}
+
+#[derive(Debug)]
+struct StoredFile {
+    dir: DirId,
+    name: Box<OsStr>,
+    stamp: FileStamp,
+}
+
+impl FileStore {
+    /// A store of no files.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Names a folder whose files will be added.
+    ///
+    /// # Panics
+    ///
+    /// Never in practice: only with more than 2³² folders.
+    pub fn add_dir(&mut self, path: PathBuf) -> DirId {
+        let id = u32::try_from(self.dirs.len()).expect("fewer than 2^32 folders");
+        self.dirs.push(path);
+        DirId(id)
+    }
+
+    /// Adds file `name` of folder `dir`, which was `stamp` when the plan was made.
+    ///
+    /// # Panics
+    ///
+    /// Never in practice: only with more than 2³² files.
+    pub fn add_file(&mut self, dir: DirId, name: OsString, stamp: FileStamp) -> ContentId {
+        let id = u32::try_from(self.files.len()).expect("fewer than 2^32 files");
+        self.files.push(StoredFile {
+            dir,
+            name: name.into_boxed_os_str(),
+            stamp,
+        });
+        ContentId(id)
+    }
+
+    /// Adds the regular file at `path`, as it is now.
+    pub fn add_path(&mut self, path: &Path) -> Result<(ContentId, FileStamp), SourceError> {
+        let stamp = host::open_regular(path)
+            .and_then(|file| host::stamp(&file))
+            .map_err(|source| SourceError::open(path, source))?;
+        let dir = self.add_dir(path.parent().unwrap_or_else(|| Path::new("")).to_path_buf());
+        let name = path.file_name().unwrap_or_default().to_os_string();
+        Ok((self.add_file(dir, name, stamp), stamp))
+    }
+
+    /// Where content `id` lies on the host.
+    #[must_use]
+    pub fn path(&self, id: ContentId) -> Option<PathBuf> {
+        let file = self.files.get(id.0 as usize)?;
+        Some(self.dirs.get(file.dir.0 as usize)?.join(&*file.name))
+    }
+}
+
+impl ContentStore for FileStore {
+    fn open(&self, id: ContentId) -> Result<Box<dyn Content>, SourceError> {
+        let stored = self
+            .files
+            .get(id.0 as usize)
+            .ok_or(SourceError::OutOfRange)?;
+        let path = self.path(id).ok_or(SourceError::OutOfRange)?;
+        let file = host::open_regular(&path).map_err(|source| SourceError::open(&path, source))?;
+        let open = OpenFile {
+            path,
+            file,
+            stamp: stored.stamp,
+        };
+        open.check()?;
+        Ok(Box::new(open))
+    }
+}
+
+struct OpenFile {
+    path: PathBuf,
+    file: File,
+    stamp: FileStamp,
+}
+
+impl OpenFile {
+    fn check(&self) -> Result<(), SourceError> {
+        let now =
+            host::stamp(&self.file).map_err(|source| SourceError::read(&self.path, source))?;
+        if now == self.stamp {
+            Ok(())
+        } else {
+            Err(SourceError::Changed {
+                path: self.path.clone(),
+            })
+        }
+    }
+}
+
+impl Content for OpenFile {
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
+        host::read_exact_at(&self.file, offset, buf).map_err(|source| {
+            if source.kind() == io::ErrorKind::UnexpectedEof {
+                SourceError::Changed {
+                    path: self.path.clone(),
+                }
+            } else {
+                SourceError::read(&self.path, source)
+            }
+        })
+    }
+
+    fn close(self: Box<Self>) -> Result<(), SourceError> {
+        self.check()
+    }
+}

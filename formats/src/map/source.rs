@@ -1,0 +1,148 @@
+//! Where the bytes of an extent come from.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::error::SourceError;
+
+/// The number a [`ContentStore`] gave one of its contents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContentId(pub u32);
+
+/// A set of numbered contents which are opened only while their bytes are moved.
+///
+/// A store stands behind many extents, so a map over a million files costs one store and no open
+/// descriptor.
+pub trait ContentStore: fmt::Debug + Send + Sync {
+    /// Opens content `id` for reading.
+    ///
+    /// Fails when it has vanished, or is no longer what it was when the map was planned.
+    fn open(&self, id: ContentId) -> Result<Box<dyn Content>, SourceError>;
+}
+
+/// One content of a [`ContentStore`], open.
+pub trait Content: Send {
+    /// Fills `buf` with the bytes from `offset` (in bytes from the content's begin).
+    ///
+    /// Fails when the content ends before `buf` is full.
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), SourceError>;
+
+    /// Says that all wanted bytes were read: the last chance to notice that the content changed
+    /// meanwhile.
+    fn close(self: Box<Self>) -> Result<(), SourceError> {
+        Ok(())
+    }
+}
+
+/// The bytes of an extent: in memory, or a reference to content that stays where it is.
+#[derive(Clone)]
+pub enum Source {
+    /// These bytes.
+    Bytes(Bytes),
+    /// The bytes of content `id` of `store`, from `offset` (bytes) on.
+    Content {
+        /// The store that opens the content.
+        store: Arc<dyn ContentStore>,
+        /// Which of its contents.
+        id: ContentId,
+        /// Bytes into the content at which the extent begins.
+        offset: u64,
+    },
+}
+
+impl Source {
+    /// The same source, `skip` bytes further on, for an extent of `len` bytes.
+    #[must_use]
+    pub(crate) fn sliced(&self, skip: u64, len: u64) -> Self {
+        match self {
+            Self::Bytes(bytes) => {
+                let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(bytes.len());
+                let end = usize::try_from(len)
+                    .map_or(bytes.len(), |len| skip.saturating_add(len).min(bytes.len()));
+                Self::Bytes(bytes.slice(skip..end))
+            }
+            Self::Content { store, id, offset } => Self::Content {
+                store: Arc::clone(store),
+                id: *id,
+                offset: offset.saturating_add(skip),
+            },
+        }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
+            Self::Content { id, offset, .. } => write!(f, "Content({}+{offset})", id.0),
+        }
+    }
+}
+
+/// Reads sources, keeping the last content open: extents of one file follow each other.
+#[derive(Default)]
+pub(crate) struct ContentCursor {
+    open: Option<OpenContent>,
+}
+
+struct OpenContent {
+    store: Arc<dyn ContentStore>,
+    id: ContentId,
+    content: Box<dyn Content>,
+}
+
+impl ContentCursor {
+    /// Fills `buf` with the bytes of `source`, from `skip` bytes into it.
+    pub(crate) fn read(
+        &mut self,
+        source: &Source,
+        skip: u64,
+        buf: &mut [u8],
+    ) -> Result<(), SourceError> {
+        match source {
+            Source::Bytes(bytes) => {
+                let start = usize::try_from(skip).map_err(|_| SourceError::OutOfRange)?;
+                let end = start
+                    .checked_add(buf.len())
+                    .ok_or(SourceError::OutOfRange)?;
+                buf.copy_from_slice(bytes.get(start..end).ok_or(SourceError::OutOfRange)?);
+                Ok(())
+            }
+            Source::Content { store, id, offset } => {
+                let at = offset.checked_add(skip).ok_or(SourceError::OutOfRange)?;
+                self.content(store, *id)?.read_exact_at(at, buf)
+            }
+        }
+    }
+
+    /// Closes what is open, so that a change of the last content is noticed too.
+    pub(crate) fn finish(&mut self) -> Result<(), SourceError> {
+        self.open.take().map_or(Ok(()), |open| open.content.close())
+    }
+
+    fn content(
+        &mut self,
+        store: &Arc<dyn ContentStore>,
+        id: ContentId,
+    ) -> Result<&dyn Content, SourceError> {
+        let same = self
+            .open
+            .as_ref()
+            .is_some_and(|open| open.id == id && Arc::ptr_eq(&open.store, store));
+        if !same {
+            self.finish()?;
+            let content = store.open(id)?;
+            self.open = Some(OpenContent {
+                store: Arc::clone(store),
+                id,
+                content,
+            });
+        }
+        match &self.open {
+            Some(open) => Ok(&*open.content),
+            None => Err(SourceError::OutOfRange),
+        }
+    }
+}

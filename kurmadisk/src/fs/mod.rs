@@ -1,0 +1,4 @@
+//! Filesystems: each turns a [`Tree`](crate::tree::Tree) into an extent map, in two steps: plan
+//! (sizes and places, no content read), then build (the map).
+
+pub mod fat;

@@ -1,0 +1,109 @@
+//! The nodes of a tree.
+
+use kurmadisk_formats::map::DiskMap;
+
+/// The number of a node in its [`Tree`](super::Tree).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(u32);
+
+impl NodeId {
+    pub(super) const ROOT: Self = Self(0);
+
+    /// # Panics
+    ///
+    /// With 2³² nodes, more than any filesystem here can number.
+    pub(super) fn from_index(index: usize) -> Self {
+        Self(u32::try_from(index).expect("fewer than 2^32 nodes"))
+    }
+
+    /// The number as an index into tables with one row a node.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A point in time: seconds since 1970-01-01 UTC, and nanoseconds within the second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp {
+    /// Whole seconds since 1970; negative before.
+    pub seconds: i64,
+    /// Nanoseconds from 0 to 999,999,999, always forward from `seconds`.
+    pub nanos: u32,
+}
+
+/// What a node has whatever its kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// Permission bits, set-id bits and the sticky bit: 0 to 0o7777.
+    pub mode: u16,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Time of the last modification.
+    pub mtime: Timestamp,
+}
+
+/// The number of a device, as the running system knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceNumber {
+    /// The driver's number.
+    pub major: u32,
+    /// The device's number within its driver.
+    pub minor: u32,
+}
+
+/// A name in a directory.
+#[derive(Clone, Debug)]
+pub struct DirEntry {
+    /// The name: any bytes but `/` and NUL.
+    pub name: Box<[u8]>,
+    /// What it names.
+    pub node: NodeId,
+}
+
+/// What a node is.
+#[derive(Clone, Debug)]
+pub enum NodeKind {
+    /// A directory and its entries, ascending by name bytes.
+    Directory(Vec<DirEntry>),
+    /// A regular file; the map's length is the file's size in bytes.
+    File(DiskMap),
+    /// A symbolic link and its target.
+    Symlink(Box<[u8]>),
+    /// A character device.
+    CharDevice(DeviceNumber),
+    /// A block device.
+    BlockDevice(DeviceNumber),
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+}
+
+/// A file, directory or special file.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Owner, mode and time.
+    pub meta: Metadata,
+    /// What it is.
+    pub kind: NodeKind,
+    pub(super) links: u32,
+}
+
+impl Node {
+    pub(super) fn new(meta: Metadata, kind: NodeKind) -> Self {
+        Self {
+            meta,
+            kind,
+            links: 1,
+        }
+    }
+
+    /// How many names in the tree it has.
+    #[must_use]
+    pub fn links(&self) -> u32 {
+        self.links
+    }
+}
