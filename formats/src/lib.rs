@@ -14,12 +14,20 @@
 //! | module | holds |
 //! |---|---|
 //! | [`map`] | extents, their sources, and the map of a disk |
+//! | [`placement`] | where a container puts the disk's bytes: the file as an extent map again |
+//! | [`image`] | the formats by name, and the one way to write each |
+//! | [`emit`] | one ascending pass over a map |
+//! | [`output`] | files that appear when complete, and memory |
 //! | [`read_at`] | reading at any offset: files, windows, adapters |
 //! | [`host`] | the calls that differ between operating systems |
 //! | [`error`] | one error type per area |
 #![deny(missing_docs)]
 
+pub mod emit;
 pub mod error;
 pub mod host;
+pub mod image;
 pub mod map;
+pub mod output;
+pub mod placement;
 pub mod read_at;

@@ -17,7 +17,8 @@ use std::ops::Range;
 use std::path::Path;
 
 pub use system::{
-    data_ranges, open_regular, read_dir, read_exact_at, read_link, stamp, stat, write_all_at,
+    create_unnamed, data_ranges, link_unnamed, open_regular, ordinary_permissions, read_dir,
+    read_exact_at, read_link, stamp, stat, write_all_at,
 };
 
 use crate::map::FileStamp;
@@ -99,4 +100,6 @@ const _: () = {
     let _: fn(&File, u64, &mut [u8]) -> io::Result<()> = read_exact_at;
     let _: fn(&File, u64, &[u8]) -> io::Result<()> = write_all_at;
     let _: fn(&File, u64) -> io::Result<Vec<Range<u64>>> = data_ranges;
+    let _: fn(&Path) -> Option<File> = create_unnamed;
+    let _: fn(&File, &Path) -> io::Result<()> = link_unnamed;
 };

@@ -118,3 +118,16 @@ fn host_stat(metadata: &Metadata) -> io::Result<HostStat> {
         minor: 0,
     })
 }
+
+/// A new file in folder `dir` that has no name yet: not here.
+pub fn create_unnamed(_dir: &Path) -> Option<File> {
+    None
+}
+
+/// Gives a file of [`create_unnamed`] a name: there is none.
+pub fn link_unnamed(_file: &File, _path: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Lets a temporary file have the permissions any new file would: it has.
+pub fn ordinary_permissions(_builder: &mut tempfile::Builder<'_, '_>) {}

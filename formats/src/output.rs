@@ -1,0 +1,147 @@
+//! Where an image goes: a file that appears when it is complete, or memory.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::error::EmitError;
+use crate::host;
+
+/// Takes the bytes of an image at ascending, never overlapping offsets.
+pub trait Output {
+    /// Writes all of `data` at `offset` (bytes). What is skipped reads as zeros.
+    fn write_at(&mut self, offset: u64, data: &[u8]) -> io::Result<()>;
+
+    /// Sets the final length in bytes, at least the end of the last write.
+    fn set_len(&mut self, len: u64) -> io::Result<()>;
+
+    /// A name for messages.
+    fn path(&self) -> &Path;
+}
+
+/// A new file that takes its name only when [`commit`](Self::commit) is called.
+///
+/// Where the host can, it has no name before that: not even a killed process leaves anything behind.
+/// Elsewhere it is a temporary beside its final place, removed when dropped.
+#[derive(Debug)]
+pub struct NewFile {
+    path: PathBuf,
+    file: Pending,
+}
+
+#[derive(Debug)]
+enum Pending {
+    Unnamed(File),
+    Named(NamedTempFile),
+}
+
+impl NewFile {
+    /// Starts a file that will be `path`; what is there stays until the new one is complete.
+    ///
+    /// Fails when the folder can't be written, or `path` is something else than a regular file.
+    pub fn create(path: &Path) -> Result<Self, EmitError> {
+        let error = |source| EmitError::Output {
+            path: path.to_path_buf(),
+            source,
+        };
+        if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+            let reason = "it exists and is not a regular file";
+            return Err(error(io::Error::new(io::ErrorKind::AlreadyExists, reason)));
+        }
+        let file = match host::create_unnamed(folder(path)) {
+            Some(file) => Pending::Unnamed(file),
+            None => Pending::Named(named(path).map_err(error)?),
+        };
+        Ok(Self {
+            path: path.to_path_buf(),
+            file,
+        })
+    }
+
+    /// Gives the complete file its name, replacing what was there.
+    pub fn commit(self) -> Result<(), EmitError> {
+        let path = self.path;
+        let done = match self.file {
+            Pending::Unnamed(file) => commit_unnamed(&file, &path),
+            Pending::Named(file) => file.persist(&path).map(drop).map_err(|error| error.error),
+        };
+        done.map_err(|source| EmitError::Output { path, source })
+    }
+
+    fn file(&self) -> &File {
+        match &self.file {
+            Pending::Unnamed(file) => file,
+            Pending::Named(file) => file.as_file(),
+        }
+    }
+}
+
+impl Output for NewFile {
+    fn write_at(&mut self, offset: u64, data: &[u8]) -> io::Result<()> {
+        host::write_all_at(self.file(), offset, data)
+    }
+
+    fn set_len(&mut self, len: u64) -> io::Result<()> {
+        self.file().set_len(len)
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A file without a name can be linked to a free name only: over an old file it goes by way of a
+/// temporary name.
+fn commit_unnamed(file: &File, path: &Path) -> io::Result<()> {
+    match host::link_unnamed(file, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let beside = named(path)?.into_temp_path();
+            std::fs::remove_file(&beside)?;
+            host::link_unnamed(file, &beside)?;
+            beside.persist(path).map_err(|error| error.error)
+        }
+        done => done,
+    }
+}
+
+fn named(path: &Path) -> io::Result<NamedTempFile> {
+    let mut prefix = std::ffi::OsString::from(".");
+    prefix.push(path.file_name().unwrap_or_default());
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).suffix(".partial");
+    host::ordinary_permissions(&mut builder);
+    builder.tempfile_in(folder(path))
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// An image in memory, for tests and small disks.
+impl Output for Vec<u8> {
+    fn write_at(&mut self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let start = usize::try_from(offset).map_err(io::Error::other)?;
+        let end = start
+            .checked_add(data.len())
+            .ok_or(io::ErrorKind::OutOfMemory)?;
+        if self.len() < end {
+            self.resize(end, 0);
+        }
+        self[start..end].copy_from_slice(data);
+        Ok(())
+    }
+
+    fn set_len(&mut self, len: u64) -> io::Result<()> {
+        self.resize(usize::try_from(len).map_err(io::Error::other)?, 0);
+        Ok(())
+    }
+
+    fn path(&self) -> &Path {
+        Path::new("(memory)")
+    }
+}
