@@ -167,6 +167,17 @@ impl Tree {
         }
     }
 
+    /// One of the paths of a node, for messages: `/` for the root directory.
+    #[must_use]
+    pub fn path_of(&self, id: NodeId) -> String {
+        let paths = self.paths();
+        let path = paths
+            .iter()
+            .find(|(_, node)| *node == id)
+            .map_or(&[][..], |(path, _)| path);
+        format!("/{}", lossy(path))
+    }
+
     /// Every name in the tree but the root's own, parents first and each directory in the order of
     /// its names, with the path from the root (no leading `/`).
     #[must_use]

@@ -1,0 +1,46 @@
+//! Block after block around what is taken.
+
+use std::ops::Range;
+
+/// Hands out the free blocks of a filesystem in ascending order, leaving none out.
+///
+/// So what is in use is always everything below the cursor plus what was taken from the start, and
+/// no bitmap needs to be kept.
+pub struct Allocator<'a> {
+    next: u64,
+    taken: &'a [Range<u64>],
+}
+
+impl<'a> Allocator<'a> {
+    /// Starts below `taken`, which must be ascending and disjoint. There is no upper end: who plans
+    /// compares [`Self::next`] with the filesystem's size when all is placed.
+    pub fn new(taken: &'a [Range<u64>]) -> Self {
+        let mut allocator = Self { next: 0, taken };
+        allocator.skip_taken();
+        allocator
+    }
+
+    /// The first block that is neither taken nor handed out.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Hands out up to `most` blocks (not zero) in one piece.
+    pub fn take(&mut self, most: u64) -> Range<u64> {
+        let free = self.taken.first().map_or(u64::MAX, |range| range.start) - self.next;
+        let start = self.next;
+        self.next += most.min(free);
+        let run = start..self.next;
+        self.skip_taken();
+        run
+    }
+
+    fn skip_taken(&mut self) {
+        while let Some((range, rest)) = self.taken.split_first()
+            && range.start <= self.next
+        {
+            self.next = self.next.max(range.end);
+            self.taken = rest;
+        }
+    }
+}
