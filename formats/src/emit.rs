@@ -97,12 +97,20 @@ impl Pass<'_> {
     /// The free part of the buffer, at most `wanted` bytes and never empty; a full buffer is
     /// written out first.
     fn room(&mut self, wanted: u64, progress: &mut OnProgress<'_>) -> Result<&mut [u8], EmitError> {
-        if self.filled == self.buffer.len() {
+        if self.filled == self.capacity() {
             self.flush(progress)?;
         }
-        let free = self.buffer.len() - self.filled;
+        let free = self.capacity() - self.filled;
         let len = usize::try_from(wanted).map_or(free, |wanted| wanted.min(free));
         Ok(&mut self.buffer[self.filled..self.filled + len])
+    }
+
+    /// How much of the buffer is used before it is written: up to an offset in the output that is
+    /// a multiple of the buffer's length, so that writes are aligned from the second one on.
+    fn capacity(&self) -> usize {
+        let ahead = self.start % self.buffer.len() as u64;
+        // Below the buffer's length, which is a usize.
+        self.buffer.len() - usize::try_from(ahead).unwrap_or(0)
     }
 
     fn flush(&mut self, progress: &mut OnProgress<'_>) -> Result<(), EmitError> {

@@ -140,6 +140,14 @@ pub enum EmitError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum OpenError {
+    /// There is no such file, or it may not be opened.
+    #[error("cannot open {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// It cannot be read.
     #[error("cannot read the image")]
     Io(#[from] io::Error),
@@ -159,4 +167,21 @@ pub enum OpenError {
         /// Which field asks for it.
         reason: String,
     },
+}
+
+#[cfg(any(feature = "vdi", feature = "vmdk"))]
+impl OpenError {
+    pub(crate) fn damaged(format: &'static str, reason: impl Into<String>) -> Self {
+        Self::Damaged {
+            format,
+            reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn unsupported(format: &'static str, reason: impl Into<String>) -> Self {
+        Self::Unsupported {
+            format,
+            reason: reason.into(),
+        }
+    }
 }

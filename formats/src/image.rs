@@ -10,13 +10,24 @@ use crate::emit::{OnProgress, write_map};
 use crate::error::{EmitError, PlaceError};
 use crate::map::DiskMap;
 use crate::output::Output;
+use crate::placement::Placement;
+use crate::raw;
 
-/// A container format that can be written.
+/// A container format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ImageFormat {
     /// The disk itself, with holes where the map has none.
     Raw,
+    /// VirtualBox, dynamic: blocks of 1 MiB, allocated where something lies.
+    #[cfg(feature = "vdi")]
+    Vdi,
+    /// VMware monolithicSparse: grains of 64 KiB, allocated where something lies.
+    #[cfg(feature = "vmdk")]
+    Vmdk,
+    /// VMware streamOptimized: compressed grains, for OVF packages and transport.
+    #[cfg(feature = "vmdk-stream")]
+    VmdkStream,
 }
 
 /// What an image says of itself beyond the disk it holds.
@@ -40,24 +51,69 @@ pub enum PredictedSize {
     AtMost(u64),
 }
 
+/// What a format's module offers: a new format is one more of these, and a line in
+/// [`ImageFormat::ALL`] and `ImageFormat::format`.
+pub(crate) struct Format {
+    /// The name users say.
+    pub name: &'static str,
+    /// The usual ending of a file's name, without the dot.
+    pub extension: &'static str,
+    /// How it is written.
+    pub writer: Writer,
+}
+
+/// The ways a format is written.
+pub(crate) enum Writer {
+    /// Decided by the map alone; the emitter writes it.
+    Placed(fn(&DiskMap, &ImageOptions) -> Result<Placement, PlaceError>),
+    /// Where things lie depends on the content.
+    #[cfg(feature = "vmdk-stream")]
+    Streamed {
+        /// The most bytes the file can have.
+        at_most: fn(&DiskMap, &ImageOptions) -> Result<u64, PlaceError>,
+        /// Writes the file, front to back.
+        write: StreamWriter,
+    },
+}
+
+#[cfg(feature = "vmdk-stream")]
+pub(crate) type StreamWriter =
+    fn(&DiskMap, &ImageOptions, &mut dyn Output, &mut OnProgress<'_>) -> Result<(), EmitError>;
+
 impl ImageFormat {
-    /// All formats this build of the library can write.
-    pub const ALL: &'static [Self] = &[Self::Raw];
+    /// All formats of this build of the library.
+    pub const ALL: &'static [Self] = &[
+        Self::Raw,
+        #[cfg(feature = "vdi")]
+        Self::Vdi,
+        #[cfg(feature = "vmdk")]
+        Self::Vmdk,
+        #[cfg(feature = "vmdk-stream")]
+        Self::VmdkStream,
+    ];
+
+    fn format(self) -> &'static Format {
+        match self {
+            Self::Raw => &raw::FORMAT,
+            #[cfg(feature = "vdi")]
+            Self::Vdi => &crate::vdi::FORMAT,
+            #[cfg(feature = "vmdk")]
+            Self::Vmdk => &crate::vmdk::SPARSE,
+            #[cfg(feature = "vmdk-stream")]
+            Self::VmdkStream => &crate::vmdk::STREAM,
+        }
+    }
 
     /// The name users say, such as `vmdk-stream`.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Raw => "raw",
-        }
+        self.format().name
     }
 
     /// The usual ending of such a file's name, without the dot.
     #[must_use]
     pub fn extension(self) -> &'static str {
-        match self {
-            Self::Raw => "raw",
-        }
+        self.format().extension
     }
 
     /// The size an image of `disk` will have; no content is read.
@@ -66,9 +122,10 @@ impl ImageFormat {
         disk: &DiskMap,
         options: &ImageOptions,
     ) -> Result<PredictedSize, PlaceError> {
-        let _ = options;
-        match self {
-            Self::Raw => Ok(PredictedSize::Exact(disk.len())),
+        match self.format().writer {
+            Writer::Placed(place) => Ok(PredictedSize::Exact(place(disk, options)?.len)),
+            #[cfg(feature = "vmdk-stream")]
+            Writer::Streamed { at_most, .. } => Ok(PredictedSize::AtMost(at_most(disk, options)?)),
         }
     }
 
@@ -82,9 +139,13 @@ impl ImageFormat {
         out: &mut dyn Output,
         progress: &mut OnProgress<'_>,
     ) -> Result<(), EmitError> {
-        let _ = options;
-        match self {
-            Self::Raw => write_map(disk, out, progress),
+        match self.format().writer {
+            Writer::Placed(place) => {
+                let file = place(disk, options)?.file_map(disk)?;
+                write_map(&file, out, progress)
+            }
+            #[cfg(feature = "vmdk-stream")]
+            Writer::Streamed { write, .. } => write(disk, options, out, progress),
         }
     }
 }

@@ -1,0 +1,39 @@
+//! Raw: the disk itself, with holes where its map has none.
+
+use std::ops::Range;
+
+use crate::error::PlaceError;
+use crate::image::{Format, ImageFormat, ImageOptions, Writer};
+use crate::map::DiskMap;
+use crate::open::Image;
+use crate::placement::{Placement, Run};
+use crate::read_at::ReadAt;
+
+/// The disk byte by byte.
+pub(crate) const FORMAT: Format = Format {
+    name: "raw",
+    extension: "raw",
+    writer: Writer::Placed(place),
+};
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "a format's `place` can fail; this one holds any disk"
+)]
+fn place(disk: &DiskMap, _: &ImageOptions) -> Result<Placement, PlaceError> {
+    let whole = Run {
+        disk: 0,
+        file: 0,
+        len: disk.len(),
+    };
+    Ok(Placement {
+        len: disk.len(),
+        metadata: Vec::new(),
+        runs: vec![whole],
+    })
+}
+
+/// Opens a raw image, of which `allocated` are the ranges that are no holes.
+pub(crate) fn open(file: Box<dyn ReadAt>, allocated: Vec<Range<u64>>) -> Image {
+    Image::new(ImageFormat::Raw, file, allocated, Vec::new())
+}

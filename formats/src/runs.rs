@@ -1,0 +1,112 @@
+//! Reading a disk whose blocks lie in one piece each in a container's file.
+
+use std::io;
+use std::ops::Range;
+
+use crate::placement::Run;
+use crate::read_at::ReadAt;
+
+/// Collects the allocated blocks of an image that is being opened.
+///
+/// Blocks that may not overlap are at most as many as the file has room for: this bounds what a
+/// hostile image can make us hold.
+#[derive(Debug, Default)]
+pub(crate) struct RunCollector {
+    runs: Vec<Run>,
+    reserved: Vec<Range<u64>>,
+}
+
+impl RunCollector {
+    /// Says that the container's own structures lie in this range of the file.
+    pub(crate) fn reserve(&mut self, range: Range<u64>) {
+        self.reserved.push(range);
+    }
+
+    /// Adds a block; blocks come in ascending order on the disk.
+    pub(crate) fn push(&mut self, block: Run) {
+        match self.runs.last_mut() {
+            Some(last)
+                if last.disk + last.len == block.disk && last.file + last.len == block.file =>
+            {
+                last.len += block.len;
+            }
+            _ => self.runs.push(block),
+        }
+    }
+
+    /// The runs, if no two of them share bytes of the file with each other or with what is
+    /// reserved; else the offset in the file of one that does.
+    pub(crate) fn finish(self) -> Result<Vec<Run>, u64> {
+        let mut used = self.reserved;
+        used.extend(self.runs.iter().map(|run| run.file..run.file + run.len));
+        first_overlap(&mut used).map_or(Ok(self.runs), Err)
+    }
+}
+
+/// Where two of the ranges overlap, if any do.
+fn first_overlap(ranges: &mut [Range<u64>]) -> Option<u64> {
+    ranges.sort_unstable_by_key(|range| (range.start, range.end));
+    ranges
+        .windows(2)
+        .find(|pair| pair[1].start < pair[0].end)
+        .map(|pair| pair[1].start)
+}
+
+/// Merges blocks of a disk that follow each other into ranges of bytes.
+pub(crate) fn merged(blocks: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
+    let mut ranges: Vec<Range<u64>> = Vec::new();
+    for block in blocks {
+        match ranges.last_mut() {
+            Some(last) if last.end == block.start => last.end = block.end,
+            _ => ranges.push(block),
+        }
+    }
+    ranges
+}
+
+/// A disk in runs within a file; what no run covers reads as zeros.
+#[derive(Debug)]
+pub(crate) struct RunReader<R> {
+    file: R,
+    len: u64,
+    runs: Vec<Run>,
+}
+
+impl<R: ReadAt> RunReader<R> {
+    /// A disk of `len` bytes; `runs` are those of a [`RunCollector`], within the file.
+    pub(crate) fn new(file: R, len: u64, runs: Vec<Run>) -> Self {
+        Self { file, len, runs }
+    }
+
+    /// The ranges of the disk that runs cover.
+    pub(crate) fn allocated(&self) -> Vec<Range<u64>> {
+        merged(self.runs.iter().map(|run| run.disk..run.disk + run.len))
+    }
+}
+
+impl<R: ReadAt> ReadAt for RunReader<R> {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let end = offset
+            .checked_add(buf.len() as u64)
+            .filter(|end| *end <= self.len)
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
+        buf.fill(0);
+        let first = self
+            .runs
+            .partition_point(|run| run.disk + run.len <= offset);
+        for run in self.runs[first..].iter().take_while(|run| run.disk < end) {
+            let from = run.disk.max(offset);
+            let to = (run.disk + run.len).min(end);
+            // Both lie within `buf`, whose length is a usize.
+            let start = usize::try_from(from - offset).map_err(io::Error::other)?;
+            let stop = usize::try_from(to - offset).map_err(io::Error::other)?;
+            let place = run.file + (from - run.disk);
+            self.file.read_exact_at(place, &mut buf[start..stop])?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,44 @@
+//! VMDK: virtual disks of VMware.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `spec` | header and markers as they lie in the file |
+//! | `descriptor` | the text that describes the disk |
+//! | `sparse` | monolithicSparse: which grain lies where |
+//! | `stream` | streamOptimized: compressed grains, tables behind them |
+//! | `grains` | compressing the grains of a disk, in several threads |
+//! | `read` | opening either again |
+//! | `inflate` | reading compressed grains |
+
+mod descriptor;
+#[cfg(feature = "vmdk-stream")]
+mod grains;
+#[cfg(feature = "vmdk-stream")]
+mod inflate;
+mod read;
+mod sparse;
+mod spec;
+#[cfg(feature = "vmdk-stream")]
+mod stream;
+
+pub(crate) use read::open;
+
+use crate::image::{Format, Writer};
+
+/// monolithicSparse: grains in the order of the disk, those that nothing touches left out.
+pub(crate) const SPARSE: Format = Format {
+    name: spec::NAME,
+    extension: "vmdk",
+    writer: Writer::Placed(sparse::place),
+};
+
+/// streamOptimized: compressed, and grains of zeros left out.
+#[cfg(feature = "vmdk-stream")]
+pub(crate) const STREAM: Format = Format {
+    name: spec::STREAM_NAME,
+    extension: "vmdk",
+    writer: Writer::Streamed {
+        at_most: stream::at_most,
+        write: stream::write,
+    },
+};

@@ -1,0 +1,299 @@
+//! Opening a sparse VMDK, compressed or not.
+
+use zerocopy::FromBytes;
+
+use super::descriptor;
+use super::spec::{self, GT_ENTRIES, GT_SECTORS, Header, NAME, SECTOR};
+use crate::error::OpenError;
+use crate::image::ImageFormat;
+use crate::open::{Fact, Image};
+use crate::placement::Run;
+use crate::read_at::ReadAt;
+use crate::runs::{RunCollector, RunReader};
+use crate::table;
+
+/// Sectors of the largest grain that is accepted: 16 MiB. VMware's is 64 KiB.
+const MAX_GRAIN: u64 = 1 << 15;
+
+/// Sectors of the largest descriptor that is accepted.
+const MAX_DESCRIPTOR: u64 = 2048;
+
+/// An extent's geometry, checked.
+struct Extent {
+    /// Bytes of the disk.
+    len: u64,
+    /// Bytes of a grain.
+    grain: u64,
+    grains: u64,
+    /// Grain tables, by number, that exist: offset in the file in bytes.
+    tables: Vec<(u64, u64)>,
+    /// Whether a grain table's entry of 1 is a grain of zeros.
+    zero_grains: bool,
+}
+
+/// Opens a monolithicSparse or streamOptimized VMDK, or one extent of a split one.
+pub(crate) fn open(file: Box<dyn ReadAt>) -> Result<Image, OpenError> {
+    let header = header(&*file, 0)?;
+    check(&header)?;
+    let text = descriptor(&header, &*file)?;
+    let parent = descriptor::value(&text, "parentCID");
+    let no_parent = format!("{:08x}", descriptor::NO_CID);
+    if !parent.is_empty() && !parent.eq_ignore_ascii_case(&no_parent) {
+        let reason = format!("it holds the differences to another image, CID {parent}");
+        return Err(OpenError::unsupported(NAME, reason));
+    }
+    let facts = facts(&header, &text);
+    if header.flags.get() & spec::FLAG_COMPRESSED == 0 {
+        open_sparse(file, &header, facts)
+    } else {
+        open_stream(file, &header, facts)
+    }
+}
+
+fn open_sparse(
+    file: Box<dyn ReadAt>,
+    header: &Header,
+    facts: Vec<Fact>,
+) -> Result<Image, OpenError> {
+    let mut runs = RunCollector::default();
+    runs.reserve(0..SECTOR);
+    let extent = Extent::read(header, &*file, &mut runs)?;
+    let mut collect = |number: u64, at: u64| {
+        let disk = number * extent.grain;
+        let run = Run {
+            disk,
+            file: at,
+            len: extent.grain.min(extent.len - disk),
+        };
+        if run.file + run.len > file.len() {
+            return Err(past_end("grain", number, at));
+        }
+        runs.push(run);
+        Ok(())
+    };
+    extent.for_each_grain(&*file, &mut collect)?;
+    let runs = runs
+        .finish()
+        .map_err(|at| damaged(format!("two things lie at offset {at}")))?;
+    let disk = RunReader::new(file, extent.len, runs);
+    let allocated = disk.allocated();
+    Ok(Image::new(
+        ImageFormat::Vmdk,
+        Box::new(disk),
+        allocated,
+        facts,
+    ))
+}
+
+#[cfg(feature = "vmdk-stream")]
+fn open_stream(
+    file: Box<dyn ReadAt>,
+    header: &Header,
+    facts: Vec<Fact>,
+) -> Result<Image, OpenError> {
+    use super::inflate::{GrainReader, StoredGrain};
+
+    if header.compression.get() != spec::DEFLATE || header.flags.get() & spec::FLAG_MARKERS == 0 {
+        let reason = format!("compression {} without markers", header.compression);
+        return Err(OpenError::unsupported(NAME, reason));
+    }
+    let header = if header.gd_offset.get() == spec::GD_AT_END {
+        &footer(header, &*file)?
+    } else {
+        header
+    };
+    let mut reserved = RunCollector::default();
+    let extent = Extent::read(header, &*file, &mut reserved)?;
+    let mut grains = Vec::new();
+    extent.for_each_grain(&*file, &mut |number, at| {
+        if at >= file.len() {
+            return Err(past_end("grain", number, at));
+        }
+        let sector = u32::try_from(at / SECTOR).map_err(|_| past_end("grain", number, at))?;
+        grains.push(StoredGrain { number, sector });
+        Ok(())
+    })?;
+    let disk = GrainReader::new(file, extent.len, extent.grain, grains)
+        .map_err(|at| damaged(format!("two grains lie at offset {at}")))?;
+    let allocated = disk.allocated();
+    let format = ImageFormat::VmdkStream;
+    Ok(Image::new(format, Box::new(disk), allocated, facts))
+}
+
+#[cfg(not(feature = "vmdk-stream"))]
+fn open_stream(_: Box<dyn ReadAt>, _: &Header, _: Vec<Fact>) -> Result<Image, OpenError> {
+    let reason = "it is compressed, and this build of kurmadisk cannot inflate";
+    Err(OpenError::unsupported(NAME, reason))
+}
+
+/// The footer: a header that knows the grain directory, in the last sector but one.
+#[cfg(feature = "vmdk-stream")]
+fn footer(head: &Header, file: &dyn ReadAt) -> Result<Header, OpenError> {
+    let at = file
+        .len()
+        .checked_sub(2 * SECTOR)
+        .ok_or_else(|| damaged("it ends before its footer".to_owned()))?;
+    let footer = header(file, at)?;
+    if footer.magic != spec::MAGIC {
+        return Err(damaged(format!(
+            "no footer at offset {at}; the file was cut off"
+        )));
+    }
+    check(&footer)?;
+    if footer.capacity != head.capacity || footer.grain_size != head.grain_size {
+        return Err(damaged("footer and header differ".to_owned()));
+    }
+    Ok(footer)
+}
+
+fn header(file: &dyn ReadAt, at: u64) -> Result<Header, OpenError> {
+    let mut bytes = [0; size_of::<Header>()];
+    file.read_exact_at(at, &mut bytes)?;
+    Header::read_from_bytes(&bytes).map_err(|_| damaged("the header is too short".to_owned()))
+}
+
+fn check(header: &Header) -> Result<(), OpenError> {
+    let version = header.version.get();
+    if !(1..=spec::VERSION_MAX).contains(&version) {
+        let reason = format!("version {version}");
+        return Err(OpenError::unsupported(NAME, reason));
+    }
+    if header.flags.get() & spec::FLAG_NEWLINE != 0 && header.newline != spec::NEWLINE {
+        let reason = "its line ends were changed: it was transferred as text";
+        return Err(damaged(reason.to_owned()));
+    }
+    let grain = header.grain_size.get();
+    if !grain.is_power_of_two() || !(8..=MAX_GRAIN).contains(&grain) {
+        return Err(damaged(format!("a grain size of {grain} sectors")));
+    }
+    if header.gt_entries.get() != GT_ENTRIES {
+        let reason = format!("grain tables of {} entries", header.gt_entries);
+        return Err(OpenError::unsupported(NAME, reason));
+    }
+    Ok(())
+}
+
+impl Extent {
+    /// Reads the grain directory, and reserves what it and the grain tables cover of the file.
+    ///
+    /// A hostile directory cannot name a table twice: reading them costs no more than the file's
+    /// length.
+    fn read(
+        header: &Header,
+        file: &dyn ReadAt,
+        reserved: &mut RunCollector,
+    ) -> Result<Self, OpenError> {
+        let capacity = header.capacity.get();
+        let len = capacity.checked_mul(SECTOR);
+        let len = len.filter(|len| *len <= i64::MAX.cast_unsigned());
+        let len = len.ok_or_else(|| damaged(format!("a capacity of {capacity} sectors")))?;
+        let grains = capacity.div_ceil(header.grain_size.get());
+        let count = grains.div_ceil(u64::from(GT_ENTRIES));
+        let directory = header.gd_offset.get();
+        let start = directory
+            .checked_mul(SECTOR)
+            .filter(|start| inside(file, *start, count.saturating_mul(4)))
+            .ok_or_else(|| past_end("grain directory", 0, directory))?;
+        let mut tables = Vec::new();
+        let mut used = RunCollector::default();
+        used.reserve(start..start + count * 4);
+        reserved.reserve(start..start + count * 4);
+        table::for_each(file, start, count, |number, sector| {
+            if sector == 0 {
+                return Ok(());
+            }
+            let at = u64::from(sector) * SECTOR;
+            let end = at + GT_SECTORS * SECTOR;
+            if end > file.len() {
+                return Err(past_end("grain table", number, at));
+            }
+            used.reserve(at..end);
+            reserved.reserve(at..end);
+            tables.push((number, at));
+            Ok(())
+        })?;
+        used.finish()
+            .map_err(|at| damaged(format!("two grain tables lie at offset {at}")))?;
+        let zero_grains = header.flags.get() & spec::FLAG_ZERO_GRAIN != 0;
+        Ok(Self {
+            len,
+            grain: header.grain_size.get() * SECTOR,
+            grains,
+            tables,
+            zero_grains,
+        })
+    }
+
+    /// Calls `found` with the number and the offset in the file of each grain, ascending.
+    fn for_each_grain(
+        &self,
+        file: &dyn ReadAt,
+        found: &mut dyn FnMut(u64, u64) -> Result<(), OpenError>,
+    ) -> Result<(), OpenError> {
+        for (number, at) in &self.tables {
+            let first = number * u64::from(GT_ENTRIES);
+            let count = (self.grains - first).min(u64::from(GT_ENTRIES));
+            table::for_each(file, *at, count, |slot, sector| match sector {
+                0 => Ok(()),
+                1 if self.zero_grains => Ok(()),
+                _ => found(first + slot, u64::from(sector) * SECTOR),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The descriptor's text; empty when the extent has none.
+fn descriptor(header: &Header, file: &dyn ReadAt) -> Result<String, OpenError> {
+    let (at, size) = (header.descriptor_offset.get(), header.descriptor_size.get());
+    if at == 0 || size == 0 {
+        return Ok(String::new());
+    }
+    let start = at.checked_mul(SECTOR);
+    let start = start.filter(|start| size <= MAX_DESCRIPTOR && inside(file, *start, size * SECTOR));
+    let start =
+        start.ok_or_else(|| damaged(format!("a descriptor of {size} sectors at sector {at}")))?;
+    // At most MAX_DESCRIPTOR sectors.
+    let mut text = vec![0; usize::try_from(size * SECTOR).unwrap_or(0)];
+    file.read_exact_at(start, &mut text)?;
+    let end = text.iter().position(|byte| *byte == 0);
+    text.truncate(end.unwrap_or(text.len()));
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn facts(header: &Header, text: &str) -> Vec<Fact> {
+    let mut facts = vec![
+        Fact::new("version", header.version.to_string()),
+        Fact::new("grain size", (header.grain_size.get() * SECTOR).to_string()),
+    ];
+    let keys = [
+        ("create type", "createType"),
+        ("cid", "CID"),
+        ("long content id", "ddb.longContentID"),
+        ("adapter type", "ddb.adapterType"),
+        ("hardware version", "ddb.virtualHWVersion"),
+        ("tools version", "ddb.toolsVersion"),
+        ("uuid", "ddb.uuid.image"),
+    ];
+    let named = keys.map(|(name, key)| (name, descriptor::value(text, key)));
+    let known = named.into_iter().filter(|(_, value)| !value.is_empty());
+    facts.extend(known.map(|(name, value)| Fact::new(name, value)));
+    if header.unclean != 0 {
+        facts.push(Fact::new("unclean", "yes: it was not closed"));
+    }
+    facts
+}
+
+fn inside(file: &dyn ReadAt, start: u64, len: u64) -> bool {
+    start.checked_add(len).is_some_and(|end| end <= file.len())
+}
+
+fn past_end(what: &str, number: u64, at: u64) -> OpenError {
+    damaged(format!(
+        "{what} {number} lies at {at}, past the end of the file"
+    ))
+}
+
+fn damaged(reason: String) -> OpenError {
+    OpenError::damaged(NAME, reason)
+}
