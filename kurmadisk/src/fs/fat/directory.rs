@@ -43,18 +43,14 @@ impl FatPlan {
 
     fn push_label(&self, bytes: &mut Vec<u8>) {
         let Some(label) = self.label else { return };
+        // A label has no other time than that of its last change.
+        let at = DosTime::from(self.label_time);
         let entry = ShortEntry {
             name: label,
             attributes: ATTR_VOLUME_ID,
-            ..at_time(self.label_time)
-        };
-        // A label has no other time than that of its last change.
-        let entry = ShortEntry {
-            created_hundredths: 0,
-            created_time: 0.into(),
-            created_date: 0.into(),
-            accessed_date: 0.into(),
-            ..entry
+            written_time: at.time.into(),
+            written_date: at.date.into(),
+            ..ShortEntry::default()
         };
         bytes.extend_from_slice(entry.as_bytes());
     }
@@ -146,7 +142,7 @@ fn push_long(entry: &Entry, bytes: &mut Vec<u8>) {
         return;
     }
     let mut units: Vec<u16> = entry.name.encode_utf16().collect();
-    if units.len() % LONG_UNITS != 0 {
+    if !units.len().is_multiple_of(LONG_UNITS) {
         units.push(0);
         units.resize(parts * LONG_UNITS, PADDING);
     }

@@ -27,6 +27,8 @@ const SMALL_FAT_CLUSTER: u32 = 4;
 const MAX_CHOSEN_CLUSTER: u32 = 32 << 10;
 /// What the data area is aligned to at least: pages and blocks of the host.
 const MIN_ALIGNMENT: u32 = 4096;
+/// The part of a volume that may stay unused between two types: one in so many clusters.
+const MAX_WASTE: u64 = 64;
 /// Distance kept from the limits between the types.
 const MARGIN: u32 = 16;
 
@@ -132,7 +134,9 @@ impl Format {
     }
 
     /// The shape of a volume of so many sectors, if its clusters are as many as the type demands.
-    fn fit(self, sectors: u64) -> Option<Geometry> {
+    ///
+    /// When they are a little more and `may_waste`, the rest stays unused.
+    fn fit(self, sectors: u64, may_waste: bool) -> Option<Geometry> {
         // Fewer sectors of FAT leave more clusters to describe: look for the fewest that suffice.
         let (mut low, mut high) = (1, self.fat_sectors(sectors));
         while low < high {
@@ -143,15 +147,26 @@ impl Format {
                 low = middle + 1;
             }
         }
-        let clusters = self.clusters_behind(low, sectors);
-        if !self.fat_type.cluster_range().contains(&clusters) {
+        let possible = self.clusters_behind(low, sectors);
+        let range = self.fat_type.cluster_range();
+        let clusters = if may_waste && possible - possible / MAX_WASTE <= *range.end() {
+            possible.min(*range.end())
+        } else {
+            possible
+        };
+        if !range.contains(&clusters) {
             return None;
         }
         let data_start = u32::try_from(self.data_start(low)).ok()?;
         let fat_sectors = u32::try_from(low).ok()?;
+        let total_sectors = if clusters < possible {
+            u64::from(data_start) + clusters * u64::from(self.sectors_per_cluster)
+        } else {
+            sectors
+        };
         Some(Geometry {
             format: self,
-            total_sectors: u32::try_from(sectors).ok()?,
+            total_sectors: u32::try_from(total_sectors).ok()?,
             reserved_sectors: data_start - FAT_COPIES * fat_sectors - self.root_sectors(),
             fat_sectors,
             clusters: u32::try_from(clusters).ok()?,
@@ -217,9 +232,15 @@ impl Rules {
     }
 
     /// The volume of `size` bytes, if any type and cluster size that may be chosen suits it.
+    ///
+    /// With a cluster size asked for, there are sizes with too many clusters for one type and too few
+    /// for the next: there a bit of the volume stays unused.
     pub(super) fn fixed(&self, size: u64) -> Option<Geometry> {
         let sectors = size / u64::from(self.sector_size);
-        self.preferred(size).find_map(|format| format.fit(sectors))
+        [false, true].into_iter().find_map(|may_waste| {
+            self.preferred(size)
+                .find_map(|format| format.fit(sectors, may_waste))
+        })
     }
 
     /// The smallest volume of more than `above` bytes whose clusters suffice for what `needed` says.
@@ -239,7 +260,7 @@ impl Rules {
                 sizes.push(format.sectors(clusters).saturating_mul(sector));
             }
         }
-        sizes.retain(|size| *size > above && size / sector <= u64::from(u32::MAX));
+        sizes.retain(|size| *size > above && u32::try_from(size / sector).is_ok());
         sizes.sort_unstable();
         sizes
             .into_iter()
@@ -334,5 +355,75 @@ impl Rules {
         let smaller = std::iter::successors(Some(first / 2), |size| Some(size / 2))
             .take_while(|size| *size > 0);
         larger.chain(smaller).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(fat_type: Option<FatType>, sectors_per_cluster: Option<u32>) -> Rules {
+        Rules {
+            sector_size: 512,
+            fat_type,
+            sectors_per_cluster,
+            root_entries: 1,
+        }
+    }
+
+    #[test]
+    fn a_volume_for_some_clusters_has_exactly_those() {
+        for sector_size in [512, 4096] {
+            let rules = Rules {
+                sector_size,
+                ..rules(None, None)
+            };
+            for format in rules.all() {
+                let range = format.fat_type.cluster_range();
+                for clusters in [*range.start(), range.start() + 12_345, *range.end()] {
+                    let sectors = format.sectors(clusters);
+                    let fits = range.contains(&clusters) && u32::try_from(sectors).is_ok();
+                    let found = format
+                        .fit(sectors, false)
+                        .map(|found| found.clusters.into());
+                    assert_eq!(found, fits.then_some(clusters), "{format:?}");
+                    let fewer = format
+                        .fit(sectors - 1, false)
+                        .map(|found| found.clusters.into());
+                    assert!(fewer < Some(clusters), "{format:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_size_lies_between_two_types() {
+        for sectors_per_cluster in [None, Some(1), Some(2)] {
+            let rules = rules(None, sectors_per_cluster);
+            let (smallest, _) = rules.bounds();
+            let mut types = Vec::new();
+            // Every seventh size up to well above the fewest clusters of FAT32.
+            for size in (smallest..80 * MIB).step_by(7 * 512) {
+                let found = rules.fixed(size).expect("some type suits");
+                let range = found.format.fat_type.cluster_range();
+                assert!(range.contains(&u64::from(found.clusters)), "{size}");
+                assert!(found.size() <= size);
+                assert!(found.size() > size - size / MAX_WASTE - 512, "{size}");
+                types.push(found.format.fat_type);
+            }
+            assert!(types.is_sorted());
+        }
+    }
+
+    #[test]
+    fn everything_ends_within_the_volume() {
+        for size in [MIB, 20 * MIB, 700 * MIB] {
+            let found = rules(None, None).fixed(size).expect("some type suits");
+            let end = found.cluster_offset(FIRST_CLUSTER + found.clusters);
+            assert!(end <= size && end + u64::from(found.format.cluster_size()) > size);
+            let table =
+                u64::from(found.fat_sectors) * 512 * 8 / u64::from(found.format.fat_type.bits());
+            assert!(table >= u64::from(found.clusters + FIRST_CLUSTER));
+        }
     }
 }

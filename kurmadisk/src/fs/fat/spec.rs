@@ -31,9 +31,9 @@ pub const NO_LABEL: [u8; 11] = *b"NO NAME    ";
 pub const FAT32_RESERVED: u32 = 32;
 /// The first cluster of the root directory of FAT32, and the first that exists.
 pub const FIRST_CLUSTER: u32 = 2;
-/// The sector of FAT32's FSInfo.
+/// The sector of FAT32's `FSInfo`.
 pub const FSINFO_SECTOR: u16 = 1;
-/// The sector of FAT32's second boot sector; the second FSInfo follows it.
+/// The sector of FAT32's second boot sector; the second `FSInfo` follows it.
 pub const BACKUP_BOOT_SECTOR: u16 = 6;
 
 /// Entries in the root directory of FAT12 and FAT16 that every driver is used to.

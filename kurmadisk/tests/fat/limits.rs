@@ -1,0 +1,114 @@
+//! Large directories and files.
+
+use std::io::{Read, Seek, SeekFrom};
+
+use kurmadisk::fs::fat::{FatError, FatType};
+use kurmadisk::tree::Tree;
+use kurmadisk_fixtures::oracle;
+use kurmadisk_formats::map::DiskMap;
+use kurmadisk_formats::read_at::SeekReader;
+
+use super::support::{
+    MIB, content, forced, judged, listing, meta, options, plan_of, read_back, tree_of, write,
+};
+
+#[test]
+fn five_thousand_files_in_a_directory() {
+    let mut tree = Tree::new(meta());
+    for number in 0..5000 {
+        let path = format!("modules/kernel-module-number-{number}.ko");
+        tree.place_file(path.as_bytes(), meta(), content(path.as_bytes()))
+            .expect("new");
+    }
+    let plan = plan_of(&tree, 64 * MIB, &options()).expect("fits");
+    let map = plan.build(&tree).expect("builds");
+    oracle::fsck_fat_clean(write(&map).path(), 0).expect("fsck.fat finds no fault");
+    assert!(read_back(&map) == listing(&tree));
+}
+
+#[test]
+fn directories_grow_to_their_limit() {
+    let many = |count: usize| {
+        let mut tree = Tree::new(meta());
+        for number in 0..count {
+            let path = format!("D/{number:08}");
+            tree.place_file(path.as_bytes(), meta(), DiskMap::new(0))
+                .expect("new");
+        }
+        tree
+    };
+    // fsck.fat compares every name with every other: it judges a smaller one.
+    let tree = many(10_000);
+    judged(&tree, &plan_of(&tree, 64 * MIB, &options()).expect("fits"));
+    let tree = many(65_534);
+    let plan = plan_of(&tree, 64 * MIB, &options()).expect("fits");
+    assert!(read_back(&plan.build(&tree).expect("builds")) == listing(&tree));
+    let error = plan_of(&many(65_535), 64 * MIB, &options()).expect_err("one too many");
+    assert_eq!(
+        error.to_string(),
+        "/D needs 65537 directory entries (a long name takes several), 65536 is the limit; spread its \
+         files over several directories"
+    );
+}
+
+#[test]
+fn the_root_directory_grows_on_every_type() {
+    let mut tree = Tree::new(meta());
+    for number in 0..700 {
+        let name = format!("A file with a long name {number}");
+        tree.place_file(name.as_bytes(), meta(), DiskMap::new(0))
+            .expect("new");
+    }
+    for (fat_type, size) in [
+        (FatType::Fat12, 2 * MIB),
+        (FatType::Fat16, 16 * MIB),
+        (FatType::Fat32, 40 * MIB),
+    ] {
+        let plan = plan_of(&tree, size, &forced(fat_type, None)).expect("fits");
+        judged(&tree, &plan);
+    }
+}
+
+/// A tree of one sparse file that ends with `end`.
+fn sparse_tree(len: u64) -> Tree {
+    let mut map = DiskMap::new(len);
+    map.insert_bytes(len - 3, "end").expect("in range");
+    let mut tree = Tree::new(meta());
+    tree.place_file(b"disk.img", meta(), map).expect("new");
+    tree
+}
+
+#[test]
+fn the_longest_file_fits_and_a_longer_one_does_not() {
+    let longest = u64::from(u32::MAX);
+    let clusters = forced(FatType::Fat32, Some(64));
+    // fsck.fat 4.2 counts the bytes of a chain in 32 bits, and takes one that ends at 4 GiB for
+    // empty: it can judge files up to the cluster before.
+    for (len, can_judge) in [(longest + 1 - 32_768, true), (longest, false)] {
+        let tree = sparse_tree(len);
+        let plan = plan_of(&tree, 5 << 30, &clusters).expect("fits");
+        let map = plan.build(&tree).expect("builds");
+        if can_judge {
+            oracle::fsck_fat_clean(write(&map).path(), 0).expect("fsck.fat finds no fault");
+        }
+        let device = SeekReader::new(map.reader());
+        let volume = fatfs::FileSystem::new(device, fatfs::FsOptions::new()).expect("a FAT volume");
+        let mut file = volume.root_dir().open_file("disk.img").expect("there");
+        assert_eq!(file.seek(SeekFrom::End(-3)).expect("long"), len - 3);
+        let mut end = String::new();
+        file.read_to_string(&mut end).expect("readable");
+        assert_eq!(end, "end");
+    }
+
+    let error = plan_of(&sparse_tree(longest + 1), 8 << 30, &options()).expect_err("too long");
+    assert!(matches!(&error, FatError::FileTooLarge { path, .. } if path == "/disk.img"));
+}
+
+#[test]
+fn another_tree_than_the_planned_one_is_refused() {
+    let plan = plan_of(&tree_of(&[("a/file", b"12")]), MIB, &options()).expect("fits");
+    let error = plan
+        .build(&tree_of(&[("a/file", b"1")]))
+        .expect_err("another length");
+    assert!(matches!(&error, FatError::Changed { path } if path == "/a/file"));
+}
