@@ -85,11 +85,12 @@ impl LayoutRequest {
             .disk_sectors
             .map(|sectors| round_up(sectors, self.disk_alignment))
             .transpose()?;
+        let head = scheme.head_sectors(self.sector_size);
         let tail = scheme.tail_sectors(self.sector_size);
         let rest_limit = self.rest_limit(wanted, tail)?;
         let mut placer = Placer {
             request: self,
-            cursor: scheme.head_sectors(self.sector_size),
+            cursor: head,
             extended: None,
         };
         let partitions = self
@@ -97,7 +98,9 @@ impl LayoutRequest {
             .iter()
             .map(|partition| placer.place(partition, rest_limit))
             .collect::<Result<Vec<_>, _>>()?;
-        let needed = placer.cursor.checked_add(tail).ok_or(DiskFault::TooLarge)?;
+        // Even an empty table has one sector that partitions may use.
+        let used = placer.cursor.max(head + 1);
+        let needed = used.checked_add(tail).ok_or(DiskFault::TooLarge)?;
         let sectors = match wanted {
             Some(sectors) if sectors < needed => {
                 return Err(DiskFault::TooSmall { sectors, needed }.into());
@@ -264,16 +267,15 @@ impl Placer<'_> {
         first: u64,
         end: u64,
     ) -> Result<(), LayoutError> {
-        let (number, begin) = match self.extended {
-            Some(extended) => (extended.number, extended.first.0),
-            None => {
-                let number = self
-                    .request
-                    .free_slot()
-                    .ok_or_else(|| partition.fault(PartitionFault::NoSlotForExtended))?;
-                let unit_before = first.saturating_sub(self.request.partition_alignment);
-                (number, unit_before.max(self.cursor))
-            }
+        let (number, begin) = if let Some(extended) = self.extended {
+            (extended.number, extended.first.0)
+        } else {
+            let slot = self.request.free_slot();
+            let unit_before = first.saturating_sub(self.request.partition_alignment);
+            (
+                slot.ok_or_else(|| partition.fault(PartitionFault::NoSlotForExtended))?,
+                unit_before.max(self.cursor),
+            )
         };
         self.extended = Some(ExtendedPartition {
             number,

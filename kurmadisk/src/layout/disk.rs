@@ -13,8 +13,8 @@ pub const GPT_MIN_ENTRIES: u32 = 128;
 /// can't ask for gigabytes.
 pub const GPT_MAX_ENTRIES: u32 = 16_384;
 
-/// The highest partition number on an MBR disk: Linux has minor numbers for no more.
-pub const MBR_MAX_NUMBER: u32 = 255;
+/// The highest partition number on an MBR disk: `fdisk` and its kin read no more.
+pub const MBR_MAX_NUMBER: u32 = 60;
 
 /// Bytes of one GPT entry.
 const GPT_ENTRY_SIZE: u64 = 128;

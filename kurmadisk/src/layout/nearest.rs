@@ -19,7 +19,7 @@ pub(super) fn hint<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Str
 /// How far `name` is from `wrong`, if it is near at all; less is nearer.
 fn nearness(wrong: &str, name: &str) -> Option<usize> {
     let edits = edit_distance(wrong, name);
-    if edits <= name.len().max(wrong.len()) / 3 {
+    if edits <= name.len().max(wrong.len()) / 2 {
         return Some(edits);
     }
     let part = wrong.len() >= 3 && (name.contains(wrong) || wrong.contains(name));

@@ -25,6 +25,7 @@ pub(super) const PRIMARY_ENTRIES_LBA: u64 = 2;
 /// A GPT header (section 5.3.2, table 5.5).
 #[derive(Clone, Copy, Debug, IntoBytes, Immutable, Unaligned)]
 #[repr(C)]
+#[expect(clippy::struct_field_names, reason = "the specification's own names")]
 pub(super) struct Header {
     /// [`SIGNATURE`].
     pub signature: [u8; 8],

@@ -1,0 +1,7 @@
+//! Tables written, judged by other programs, and read back by three readers.
+
+mod gpt;
+mod hostile;
+mod mbr;
+mod random;
+mod support;
