@@ -1,0 +1,126 @@
+//! Why a disk can't be made to boot.
+
+use std::fmt;
+
+use kurmadisk_formats::error::MapError;
+use thiserror::Error;
+
+use super::kernel::KernelFault;
+use super::pe::PeFault;
+use crate::tree::TreeError;
+
+/// A file that booting takes, with the option that names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BootInput {
+    /// The kernel.
+    Kernel,
+    /// The initial RAM disk.
+    Initrd,
+    /// The stub of a Unified Kernel Image.
+    EfiStub,
+    /// The boot manager.
+    SystemdBoot,
+    /// The kernel's command line.
+    CommandLine,
+}
+
+impl BootInput {
+    /// The option of the command that gives it.
+    #[must_use]
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::Kernel => "--kernel",
+            Self::Initrd => "--initrd",
+            Self::EfiStub => "--efi-stub",
+            Self::SystemdBoot => "--systemd-boot",
+            Self::CommandLine => "--cmdline",
+        }
+    }
+}
+
+impl fmt::Display for BootInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Kernel => "the kernel",
+            Self::Initrd => "the initrd",
+            Self::EfiStub => "the EFI stub",
+            Self::SystemdBoot => "the boot manager",
+            Self::CommandLine => "the command line",
+        };
+        write!(f, "{name} ({})", self.option())
+    }
+}
+
+/// What makes a disk boot cannot be put together.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BootError {
+    /// The kernel is none that can be used.
+    #[error("{} cannot be used", BootInput::Kernel)]
+    Kernel(#[source] KernelFault),
+    /// An EFI binary is none that can be used.
+    #[error("{input} cannot be used")]
+    Binary {
+        /// Which one.
+        input: BootInput,
+        /// What is wrong with it.
+        #[source]
+        fault: PeFault,
+    },
+    /// An EFI binary is the other one of systemd's.
+    #[error("{input} is {other}; give each with its own option")]
+    Swapped {
+        /// Which one was looked at.
+        input: BootInput,
+        /// What it is.
+        other: BootInput,
+    },
+    /// The command line cannot be handed to a kernel.
+    #[error("{}: {problem}", BootInput::CommandLine)]
+    CommandLine {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A text that goes into a file or a section cannot be there.
+    #[error("{name}: {problem}")]
+    Text {
+        /// Which text.
+        name: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Something is given that needs a kernel.
+    #[error("{input} is of no use without a kernel; name one with --kernel")]
+    NoKernel {
+        /// What is given.
+        input: BootInput,
+    },
+    /// Something is given that nothing would hand to the kernel.
+    #[error(
+        "{input} would not reach the kernel, which firmware starts by itself on this layout; give \
+         --efi-stub or --systemd-boot too, or use the layout kurmaos"
+    )]
+    Unreachable {
+        /// What is given.
+        input: BootInput,
+    },
+    /// Something is given that needs an EFI system partition.
+    #[error("{input} needs an EFI system partition, which this layout lacks; use another --layout")]
+    NoEsp {
+        /// What is given.
+        input: BootInput,
+    },
+    /// A file has no place in the tree.
+    #[error("{path} cannot be placed")]
+    Place {
+        /// Its path in the tree.
+        path: String,
+        /// Why.
+        #[source]
+        source: TreeError,
+    },
+    /// A file's parts collide: a fault of this crate's own arithmetic.
+    #[error("the parts of a boot file do not fit together")]
+    Map(#[from] MapError),
+}

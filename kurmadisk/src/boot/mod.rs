@@ -1,0 +1,104 @@
+//! What makes a disk boot: loaders, kernels and their texts, put into the trees of partitions.
+//!
+//! [`stage`] puts files into the tree of the EFI system partition, by what is given:
+//!
+//! | given | firmware starts (`/EFI/BOOT/BOOTX64.EFI`) | which starts |
+//! |---|---|---|
+//! | kernel | the kernel, without command line and initrd | |
+//! | kernel, stub | a Unified Kernel Image | |
+//! | kernel, boot manager | systemd-boot | the entry `/loader/entries/kurma-a.conf` |
+//! | kernel, stub, boot manager | systemd-boot | the Unified Kernel Image `/EFI/Linux/kurma-a.efi` |
+//!
+//! A kernel which firmware starts by itself gets no command line but the one built into it, and has
+//! to find its initrd itself; `kurmadisk`'s demonstration kernel does both, Linux neither.
+//!
+//! With slots, `/kurmaos/vmlinuz-a`, `/kurmaos/initrd-a` and `/kurmaos/cmdline` (one line) lie there
+//! too, whatever starts first: that is where an updater puts new ones. Without, an entry refers to
+//! `/vmlinuz` and `/initrd`. Content at two paths is two references, and twice its size on the disk.
+//!
+//! [`stage_root`] does it for disks without an EFI system partition.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `stage` | [`stage`], [`stage_root`]: what comes where |
+//! | [`uki`] | Unified Kernel Images from an external stub |
+//! | [`systemd_boot`] | the boot manager's configuration and entries |
+//! | [`kernel`] | what a kernel's headers say, and what a file is that is none |
+//! | [`pe`] | PE images: headers read, sections added |
+//! | `text` | command lines and os-release |
+//! | `host_file` | a file of the host as content |
+
+mod error;
+mod host_file;
+pub mod kernel;
+pub mod pe;
+mod stage;
+pub mod systemd_boot;
+mod text;
+pub mod uki;
+
+use kurmadisk_formats::map::DiskMap;
+
+pub use error::{BootError, BootInput};
+pub use host_file::host_file;
+pub use stage::{stage, stage_root};
+pub use text::MAX_COMMAND_LINE;
+
+/// What UEFI firmware for x86-64 starts when nobody told it otherwise (UEFI 2.10, §3.5.1.1).
+pub const FALLBACK_PATH: &str = "/EFI/BOOT/BOOTX64.EFI";
+
+/// What a disk shall boot.
+#[derive(Clone, Debug, Default)]
+pub struct BootFiles {
+    /// The kernel, a bzImage; without it nothing else may be given.
+    pub kernel: Option<DiskMap>,
+    /// Its initrd.
+    pub initrd: Option<DiskMap>,
+    /// Its command line: at most [`MAX_COMMAND_LINE`] bytes, one line; empty for none.
+    pub cmdline: String,
+    /// The stub of a Unified Kernel Image.
+    pub efi_stub: Option<DiskMap>,
+    /// The boot manager systemd-boot.
+    pub systemd_boot: Option<DiskMap>,
+    /// Whether the layout has slots: those named `kurmaos`.
+    pub slots: bool,
+    /// The text of the root's os-release file, for the boot manager's menu.
+    pub os_release: Option<String>,
+}
+
+/// What firmware starts, and how the kernel comes to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BootMethod {
+    /// UEFI firmware finds nothing to start.
+    #[default]
+    None,
+    /// The kernel itself.
+    Kernel,
+    /// A Unified Kernel Image.
+    UnifiedImage,
+    /// systemd-boot, and that an entry of type 1.
+    ManagedEntry,
+    /// systemd-boot, and that a Unified Kernel Image.
+    ManagedImage,
+}
+
+/// What was put into a tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BootSummary {
+    /// What firmware starts.
+    pub method: BootMethod,
+    /// The kernel's release, when its header tells.
+    pub kernel_release: Option<String>,
+    /// The files, in the order in which they were placed.
+    pub files: Vec<StagedFile>,
+}
+
+/// A file that was put into a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StagedFile {
+    /// Its path from the tree's root, with a leading slash.
+    pub path: String,
+    /// Bytes.
+    pub len: u64,
+}

@@ -1,0 +1,275 @@
+//! Boot files put into the trees of partitions.
+
+use kurmadisk_formats::map::DiskMap;
+
+use super::host_file::in_memory;
+use super::kernel::Kernel;
+use super::systemd_boot::{self, Entry, LOADER_CONF_PATH, LoaderConf, MANAGER_PATH};
+use super::uki::{self, UkiParts};
+use super::{
+    BootError, BootFiles, BootInput, BootMethod, BootSummary, FALLBACK_PATH, StagedFile, text,
+};
+use crate::tree::{Metadata, Tree};
+
+/// The first slot, by which its entry and its Unified Kernel Image are named.
+const SLOT_NAME: &str = "kurma-a";
+/// Seconds the boot manager waits: there is one entry, so nothing to choose.
+const MENU_TIMEOUT: u32 = 0;
+
+/// Where the kernel and what belongs to it lie in a tree.
+struct Places {
+    kernel: &'static str,
+    initrd: &'static str,
+    /// For loaders that read the command line from a file.
+    cmdline: Option<&'static str>,
+}
+
+/// The first slot on an EFI system partition.
+const SLOT_A: Places = Places {
+    kernel: "/kurmaos/vmlinuz-a",
+    initrd: "/kurmaos/initrd-a",
+    cmdline: Some("/kurmaos/cmdline"),
+};
+/// An EFI system partition without slots.
+const NO_SLOTS: Places = Places {
+    kernel: "/vmlinuz",
+    initrd: "/initrd",
+    cmdline: None,
+};
+/// A root filesystem, on a disk without an EFI system partition.
+const IN_ROOT: Places = Places {
+    kernel: "/boot/kurmaos/vmlinuz-a",
+    initrd: "/boot/kurmaos/initrd-a",
+    cmdline: Some("/boot/kurmaos/cmdline"),
+};
+
+/// Puts what makes a disk boot into the tree of its EFI system partition.
+///
+/// Owner and time of `meta` go to the directories too, its mode to the files. Files that are there
+/// under the same names are replaced. See [`boot`](super) for what comes where.
+///
+/// Fails when a file is not what it should be, or when something is given that could have no effect.
+pub fn stage(esp: &mut Tree, files: &BootFiles, meta: &Metadata) -> Result<BootSummary, BootError> {
+    let Some(given) = Given::new(files)? else {
+        return Ok(BootSummary::default());
+    };
+    let mut staging = Staging::new(esp, meta);
+    let manager = files.systemd_boot.as_ref();
+    let by_entry = manager.is_some() && files.efi_stub.is_none();
+    if files.slots {
+        staging.place_all(&SLOT_A, &given)?;
+    } else if by_entry {
+        staging.place_all(&NO_SLOTS, &given)?;
+    }
+    let method = match (&files.efi_stub, manager) {
+        (Some(stub), manager) => staging.unified(&given, stub, manager)?,
+        (None, Some(manager)) => {
+            let places = if files.slots { &SLOT_A } else { &NO_SLOTS };
+            staging.entry(&given, manager, places)?
+        }
+        (None, None) => staging.kernel_itself(&given, files.slots)?,
+    };
+    Ok(staging.summary(method, &given))
+}
+
+/// Puts kernel, initrd and command line into the tree of a root filesystem, for a disk without an
+/// EFI system partition, as `/boot/kurmaos/vmlinuz-a`, `initrd-a` and `cmdline`.
+///
+/// Fails when a file is not what it should be, or is of use to UEFI firmware only.
+pub fn stage_root(
+    root: &mut Tree,
+    files: &BootFiles,
+    meta: &Metadata,
+) -> Result<BootSummary, BootError> {
+    for (input, given) in [
+        (BootInput::EfiStub, &files.efi_stub),
+        (BootInput::SystemdBoot, &files.systemd_boot),
+    ] {
+        if given.is_some() {
+            return Err(BootError::NoEsp { input });
+        }
+    }
+    let Some(given) = Given::new(files)? else {
+        return Ok(BootSummary::default());
+    };
+    let mut staging = Staging::new(root, meta);
+    staging.place_all(&IN_ROOT, &given)?;
+    Ok(staging.summary(BootMethod::None, &given))
+}
+
+/// What is given, looked at.
+struct Given<'a> {
+    map: &'a DiskMap,
+    kernel: Kernel,
+    initrd: Option<&'a DiskMap>,
+    cmdline: &'a str,
+    os_release: Option<&'a str>,
+}
+
+impl<'a> Given<'a> {
+    /// None when nothing is given.
+    fn new(files: &'a BootFiles) -> Result<Option<Self>, BootError> {
+        let cmdline = text::command_line(&files.cmdline)?;
+        let os_release = files
+            .os_release
+            .as_deref()
+            .map(text::os_release)
+            .transpose()?;
+        let Some(map) = &files.kernel else {
+            let useless = [
+                (BootInput::EfiStub, files.efi_stub.is_some()),
+                (BootInput::SystemdBoot, files.systemd_boot.is_some()),
+                (BootInput::Initrd, files.initrd.is_some()),
+                (BootInput::CommandLine, !cmdline.is_empty()),
+            ];
+            return match useless.into_iter().find(|(_, given)| *given) {
+                Some((input, _)) => Err(BootError::NoKernel { input }),
+                None => Ok(None),
+            };
+        };
+        Ok(Some(Self {
+            map,
+            kernel: Kernel::read(map).map_err(BootError::Kernel)?,
+            initrd: files.initrd.as_ref(),
+            cmdline,
+            os_release,
+        }))
+    }
+}
+
+/// A tree that is given files.
+struct Staging<'a> {
+    tree: &'a mut Tree,
+    meta: &'a Metadata,
+    files: Vec<StagedFile>,
+}
+
+impl<'a> Staging<'a> {
+    fn new(tree: &'a mut Tree, meta: &'a Metadata) -> Self {
+        Self {
+            tree,
+            meta,
+            files: Vec::new(),
+        }
+    }
+
+    fn put(&mut self, path: &str, content: DiskMap) -> Result<(), BootError> {
+        let len = content.len();
+        self.tree
+            .place_file(path.as_bytes(), self.meta.clone(), content)
+            .map_err(|source| BootError::Place {
+                path: path.to_owned(),
+                source,
+            })?;
+        self.files.push(StagedFile {
+            path: path.to_owned(),
+            len,
+        });
+        Ok(())
+    }
+
+    fn place_all(&mut self, places: &Places, given: &Given<'_>) -> Result<(), BootError> {
+        self.put(places.kernel, given.map.clone())?;
+        if let Some(initrd) = given.initrd {
+            self.put(places.initrd, initrd.clone())?;
+        }
+        match places.cmdline {
+            Some(path) if !given.cmdline.is_empty() => {
+                self.put(path, in_memory(format!("{}\n", given.cmdline))?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A Unified Kernel Image, started by firmware or by the boot manager.
+    fn unified(
+        &mut self,
+        given: &Given<'_>,
+        stub: &DiskMap,
+        manager: Option<&DiskMap>,
+    ) -> Result<BootMethod, BootError> {
+        let default_os_release = text::default_os_release(given.kernel.release());
+        let image = uki::build(&UkiParts {
+            stub,
+            kernel: given.map,
+            initrd: given.initrd,
+            cmdline: given.cmdline,
+            os_release: given.os_release.or(Some(&default_os_release)),
+            uname: None,
+        })?;
+        if let Some(manager) = manager {
+            let name = format!("{SLOT_NAME}.efi");
+            self.put(&format!("/EFI/Linux/{name}"), image)?;
+            self.manager(manager, name)?;
+            Ok(BootMethod::ManagedImage)
+        } else {
+            self.put(FALLBACK_PATH, image)?;
+            Ok(BootMethod::UnifiedImage)
+        }
+    }
+
+    /// An entry of the boot manager for the files at `places`.
+    fn entry(
+        &mut self,
+        given: &Given<'_>,
+        manager: &DiskMap,
+        places: &Places,
+    ) -> Result<BootMethod, BootError> {
+        require_efi_stub(given)?;
+        let entry = Entry {
+            name: SLOT_NAME.to_owned(),
+            title: text::title(given.os_release),
+            version: given.kernel.release().map(str::to_owned),
+            linux: places.kernel.to_owned(),
+            initrd: given.initrd.map(|_| places.initrd.to_owned()),
+            options: given.cmdline.to_owned(),
+        };
+        self.put(&entry.path(), in_memory(entry.text())?)?;
+        self.manager(manager, entry.file_name())?;
+        Ok(BootMethod::ManagedEntry)
+    }
+
+    fn manager(&mut self, manager: &DiskMap, default: String) -> Result<(), BootError> {
+        systemd_boot::check(manager)?;
+        let conf = LoaderConf {
+            timeout: MENU_TIMEOUT,
+            default,
+        };
+        self.put(LOADER_CONF_PATH, in_memory(conf.text())?)?;
+        self.put(MANAGER_PATH, manager.clone())?;
+        self.put(FALLBACK_PATH, manager.clone())
+    }
+
+    /// The kernel alone, started by firmware.
+    fn kernel_itself(&mut self, given: &Given<'_>, slots: bool) -> Result<BootMethod, BootError> {
+        if slots && !given.kernel.has_efi_stub() {
+            return Ok(BootMethod::None);
+        }
+        require_efi_stub(given)?;
+        let lost = [
+            (BootInput::Initrd, given.initrd.is_some()),
+            (BootInput::CommandLine, !given.cmdline.is_empty()),
+        ];
+        if let Some((input, _)) = lost.into_iter().find(|(_, lost)| *lost && !slots) {
+            return Err(BootError::Unreachable { input });
+        }
+        self.put(FALLBACK_PATH, given.map.clone())?;
+        Ok(BootMethod::Kernel)
+    }
+
+    fn summary(self, method: BootMethod, given: &Given<'_>) -> BootSummary {
+        BootSummary {
+            method,
+            kernel_release: given.kernel.release().map(str::to_owned),
+            files: self.files,
+        }
+    }
+}
+
+fn require_efi_stub(given: &Given<'_>) -> Result<(), BootError> {
+    given
+        .kernel
+        .efi_image_size()
+        .map(drop)
+        .map_err(BootError::Kernel)
+}
