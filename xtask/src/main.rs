@@ -1,1 +1,90 @@
-fn main() {}
+//! The tasks of this checkout: `cargo xtask test`, `lint`, `inputs`, `bench`.
+//!
+//! People and CI run the same ones. They build with cargo and run the `kurmadisk` command as a process, so
+//! they link nothing of what they test.
+
+mod bench;
+mod cargo;
+mod lint;
+mod requirements;
+mod test;
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What a task comes to; the error is for a person to read.
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The tasks of this checkout")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what the tests need, then run them all and every feature alone
+    Test {
+        /// Further arguments for `cargo test`
+        #[arg(last = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Check formatting, clippy and the documentation
+    Lint,
+    /// Make the Debian root that tests and benchmark read, ahead of them
+    Inputs,
+    /// Time whole builds beside today's tools, tar and the floor
+    Bench {
+        /// Rounds that count; one more comes before them
+        #[arg(long, default_value_t = 5)]
+        runs: usize,
+        /// Leave kurmadisk itself out
+        #[arg(long)]
+        baselines_only: bool,
+    },
+    /// The benchmark's floor: read every regular file of TREE, write them all to OUT
+    #[command(hide = true)]
+    Floor {
+        /// The tree to read
+        tree: PathBuf,
+        /// The file to write
+        out: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Test { arguments } => test::run(&arguments),
+        Task::Lint => lint::run(),
+        Task::Inputs => inputs(),
+        Task::Bench {
+            runs,
+            baselines_only,
+        } => bench::run(runs, baselines_only),
+        Task::Floor { tree, out } => bench::floor::run(&tree, &out),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprintln!("  because: {error}");
+                cause = error.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn inputs() -> Outcome {
+    requirements::ensure()?;
+    let root = kurmadisk_fixtures::debian::prepare_debian_root()?;
+    println!("{}", root.tree.display());
+    Ok(())
+}

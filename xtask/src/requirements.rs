@@ -1,0 +1,85 @@
+//! What the tests need of other people's programs: found, installed, or named.
+
+use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
+
+use kurmadisk_fixtures::{is_root, oracle};
+
+use crate::{Outcome, cargo};
+
+/// Makes sure that every program and file of [`oracle::missing`]'s list is there: as root on a machine with
+/// apt it installs the packages, elsewhere it says what is missing and fails.
+pub(crate) fn ensure() -> Outcome {
+    let missing = oracle::missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if is_root() && has_apt() {
+        install(&packages(&missing))?;
+        let still = oracle::missing();
+        return if still.is_empty() {
+            Ok(())
+        } else {
+            Err(advice(&still).into())
+        };
+    }
+    Err(advice(&missing).into())
+}
+
+fn has_apt() -> bool {
+    let version = Command::new("apt-get")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status();
+    version.is_ok_and(|status| status.success())
+}
+
+fn install(packages: &BTreeSet<&str>) -> Outcome {
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .stdin(Stdio::null());
+        // Standard output is left to the tests and their closing line.
+        command.stdout(std::io::stderr());
+        command
+    };
+    cargo::run("apt-get update", &mut apt(&["-q", "update"]))?;
+    let mut command = apt(&["-q", "install", "-y", "--no-install-recommends"]);
+    command.args(packages);
+    let names = packages.iter().copied().collect::<Vec<_>>().join(" ");
+    cargo::run(&format!("apt-get install {names}"), &mut command)
+}
+
+fn packages<'m>(missing: &[(&str, &'m str)]) -> BTreeSet<&'m str> {
+    missing.iter().map(|&(_, package)| package).collect()
+}
+
+fn advice(missing: &[(&str, &str)]) -> String {
+    let list: String = missing
+        .iter()
+        .map(|(what, package)| format!("  {what} (Debian package {package})\n"))
+        .collect();
+    let names = packages(missing).into_iter().collect::<Vec<_>>().join(" ");
+    format!(
+        "the tests need programs and files that are missing here:\n{list}\
+         On Debian and Ubuntu: sudo apt-get install --no-install-recommends {names}\n\
+         As root there, `cargo xtask test` installs them by itself."
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_names_each_package_once() {
+        let text = advice(&[("mdir", "mtools"), ("mcopy", "mtools"), ("sgdisk", "gdisk")]);
+        assert!(text.contains("mdir (Debian package mtools)"));
+        assert!(
+            text.contains("--no-install-recommends gdisk mtools\n"),
+            "{text}"
+        );
+    }
+}
