@@ -145,3 +145,32 @@ impl Output for Vec<u8> {
         Path::new("(memory)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What hosts without unnamed files do.
+    fn create_named(path: &Path) -> NewFile {
+        NewFile {
+            path: path.to_path_buf(),
+            file: Pending::Named(named(path).unwrap()),
+        }
+    }
+
+    #[test]
+    fn a_named_temporary_is_beside_the_target_and_goes_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let count = || std::fs::read_dir(dir.path()).unwrap().count();
+        let path = dir.path().join("out");
+        std::fs::write(&path, "old").unwrap();
+        drop(create_named(&path));
+        assert_eq!(count(), 1);
+        let mut file = create_named(&path);
+        file.write_at(0, b"new").unwrap();
+        assert_eq!(count(), 2);
+        file.commit().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        assert_eq!(count(), 1);
+    }
+}

@@ -74,6 +74,7 @@ fn runs(header: &Header, file: &dyn ReadAt) -> Result<Vec<Run>, OpenError> {
     // Entries beyond the disk's end mean nothing.
     let count = size.div_ceil(block);
     let mut runs = RunCollector::default();
+    runs.reserve(0..data);
     let map = u64::from(header.blocks_offset.get());
     table::for_each(file, map, count, |number, entry| {
         if entry == spec::FREE || entry == spec::ZERO {

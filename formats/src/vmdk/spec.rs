@@ -8,10 +8,6 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The sparse format's name in messages and on command lines.
 pub(super) const NAME: &str = "vmdk";
-/// The compressed format's name.
-#[cfg(feature = "vmdk-stream")]
-pub(super) const STREAM_NAME: &str = "vmdk-stream";
-
 /// Bytes of a sector.
 pub(super) const SECTOR: u64 = 512;
 
@@ -35,9 +31,6 @@ pub(super) const MAGIC: [u8; 4] = *b"KDMV";
 
 /// [`Header::version`] of a plain sparse extent.
 pub(super) const VERSION_SPARSE: u32 = 1;
-/// [`Header::version`] of a stream-optimized extent: ESXi refuses 1 there.
-#[cfg(feature = "vmdk-stream")]
-pub(super) const VERSION_STREAM: u32 = 3;
 /// The newest version that is understood.
 pub(super) const VERSION_MAX: u32 = 3;
 
@@ -49,16 +42,6 @@ pub(super) const FLAG_REDUNDANT: u32 = 1 << 1;
 pub(super) const FLAG_ZERO_GRAIN: u32 = 1 << 2;
 /// [`Header::flags`]: grains are compressed.
 pub(super) const FLAG_COMPRESSED: u32 = 1 << 16;
-/// [`Header::flags`]: markers lie before grains and metadata.
-pub(super) const FLAG_MARKERS: u32 = 1 << 17;
-
-/// [`Header::compression`]: grains are zlib streams (RFC 1950; the note says RFC 1951, no
-/// implementation does).
-pub(super) const DEFLATE: u16 = 1;
-
-/// [`Header::gd_offset`]: see the footer.
-pub(super) const GD_AT_END: u64 = u64::MAX;
-
 /// [`Header::newline`]: shows whether a transfer mangled line ends.
 pub(super) const NEWLINE: [u8; 4] = *b"\n \r\n";
 
@@ -99,43 +82,61 @@ const _: () = assert!(size_of::<Header>() == 512);
 const _: () = assert!(std::mem::offset_of!(Header, gd_offset) == 56);
 const _: () = assert!(std::mem::offset_of!(Header, compression) == 77);
 
-/// What precedes a compressed grain's data (`GrainMarker`); both are padded to a sector.
 #[cfg(feature = "vmdk-stream")]
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub(super) struct GrainMarker {
-    /// The grain's first sector on the disk.
-    pub lba: U64,
-    /// Bytes of compressed data; never 0, which tells it from a [`Marker`].
-    pub size: U32,
+pub(super) use stream::*;
+
+/// What only stream-optimized extents have.
+#[cfg(feature = "vmdk-stream")]
+mod stream {
+    use zerocopy::little_endian::{U32, U64};
+    use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+    /// The compressed format's name.
+    pub(in crate::vmdk) const STREAM_NAME: &str = "vmdk-stream";
+
+    /// [`super::Header::version`] of a stream-optimized extent: ESXi refuses 1 there.
+    pub(in crate::vmdk) const VERSION_STREAM: u32 = 3;
+    /// [`super::Header::flags`]: markers lie before grains and metadata.
+    pub(in crate::vmdk) const FLAG_MARKERS: u32 = 1 << 17;
+
+    /// [`super::Header::compression`]: grains are zlib streams (RFC 1950; the note says RFC 1951, no
+    /// implementation does).
+    pub(in crate::vmdk) const DEFLATE: u16 = 1;
+
+    /// [`super::Header::gd_offset`]: see the footer.
+    pub(in crate::vmdk) const GD_AT_END: u64 = u64::MAX;
+
+    /// What precedes a compressed grain's data (`GrainMarker`); both are padded to a sector.
+    #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+    #[repr(C)]
+    pub(in crate::vmdk) struct GrainMarker {
+        /// The grain's first sector on the disk.
+        pub lba: U64,
+        /// Bytes of compressed data; never 0, which tells it from a [`Marker`].
+        pub size: U32,
+    }
+
+    const _: () = assert!(size_of::<GrainMarker>() == 12);
+
+    /// What precedes metadata (`MetaDataMarker`); all zeros ends the stream.
+    #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+    #[repr(C)]
+    pub(in crate::vmdk) struct Marker {
+        /// Sectors of metadata that follow.
+        pub sectors: U64,
+        /// Always 0.
+        pub size: U32,
+        /// One of the `MARKER_` values.
+        pub kind: U32,
+        pub padding: [u8; 496],
+    }
+
+    const _: () = assert!(size_of::<Marker>() == 512);
+
+    /// [`Marker::kind`] of a grain table.
+    pub(in crate::vmdk) const MARKER_GRAIN_TABLE: u32 = 1;
+    /// [`Marker::kind`] of the grain directory.
+    pub(in crate::vmdk) const MARKER_GRAIN_DIRECTORY: u32 = 2;
+    /// [`Marker::kind`] of the footer.
+    pub(in crate::vmdk) const MARKER_FOOTER: u32 = 3;
 }
-
-#[cfg(feature = "vmdk-stream")]
-const _: () = assert!(size_of::<GrainMarker>() == 12);
-
-/// What precedes metadata (`MetaDataMarker`); all zeros ends the stream.
-#[cfg(feature = "vmdk-stream")]
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub(super) struct Marker {
-    /// Sectors of metadata that follow.
-    pub sectors: U64,
-    /// Always 0.
-    pub size: U32,
-    /// One of the `MARKER_` values.
-    pub kind: U32,
-    pub padding: [u8; 496],
-}
-
-#[cfg(feature = "vmdk-stream")]
-const _: () = assert!(size_of::<Marker>() == 512);
-
-/// [`Marker::kind`] of a grain table.
-#[cfg(feature = "vmdk-stream")]
-pub(super) const MARKER_GRAIN_TABLE: u32 = 1;
-/// [`Marker::kind`] of the grain directory.
-#[cfg(feature = "vmdk-stream")]
-pub(super) const MARKER_GRAIN_DIRECTORY: u32 = 2;
-/// [`Marker::kind`] of the footer.
-#[cfg(feature = "vmdk-stream")]
-pub(super) const MARKER_FOOTER: u32 = 3;

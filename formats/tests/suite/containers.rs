@@ -1,0 +1,348 @@
+//! Every format against its own reader, qemu and 7-Zip; images of others read.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use kurmadisk_fixtures::oracle;
+use kurmadisk_formats::error::PlaceError;
+use kurmadisk_formats::image::ImageFormat;
+use kurmadisk_formats::map::DiskMap;
+use kurmadisk_formats::open::{Image, open, open_raw};
+use kurmadisk_formats::read_at::ReadAt;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use crate::support::{
+    GIB, KIB, MIB, SECTOR, TIB, assert_holds, assert_judges_agree, disk, image, image_file, noise,
+    number, open_bytes, options, prose,
+};
+
+const CONTAINERS: &[ImageFormat] = &[ImageFormat::Vdi, ImageFormat::Vmdk, ImageFormat::VmdkStream];
+
+#[test]
+fn an_empty_disk() {
+    for len in [SECTOR, MIB, 64 * MIB + SECTOR, 3 * GIB] {
+        assert_judges_agree(&DiskMap::new(len), CONTAINERS);
+    }
+}
+
+#[test]
+fn incompressible_data() {
+    let map = disk(8 * MIB, &[(0, noise(3, 8 * MIB))]);
+    assert_judges_agree(&map, CONTAINERS);
+    let stream = image(ImageFormat::VmdkStream, &map, &options(1));
+    assert!(stream.len() as u64 <= 8 * MIB + 128 * 512 + 64 * KIB + 6 * KIB);
+}
+
+#[test]
+fn sizes_that_are_no_multiple_of_a_grain_or_block() {
+    for len in [
+        5 * MIB + SECTOR,
+        5 * MIB + 64 * KIB - SECTOR,
+        6 * MIB - SECTOR,
+        5 * MIB + 64 * KIB + SECTOR,
+    ] {
+        let tail = 3 * SECTOR;
+        let map = disk(len, &[(0, prose(1, 5000)), (len - tail, noise(2, tail))]);
+        assert_judges_agree(&map, CONTAINERS);
+    }
+}
+
+#[test]
+fn sizes_that_are_no_multiple_of_a_sector_are_rounded_up() {
+    let map = disk(MIB + 100, &[(MIB, noise(1, 100))]);
+    assert_judges_agree(&map, CONTAINERS);
+}
+
+#[test]
+fn only_the_last_grain_holds_something() {
+    for len in [GIB, GIB + 7 * SECTOR] {
+        let map = disk(len, &[(len - SECTOR, noise(9, SECTOR))]);
+        assert_judges_agree(&map, CONTAINERS);
+    }
+}
+
+#[test]
+fn data_at_the_borders_of_grain_tables() {
+    let mut map = DiskMap::new(200 * MIB);
+    for border in [32 * MIB, 64 * MIB, 160 * MIB] {
+        map.insert_bytes(border - 700, prose(border, 1400)).unwrap();
+    }
+    map.insert_bytes(96 * MIB, noise(1, 100)).unwrap();
+    map.insert_bytes(128 * MIB - 1, vec![5]).unwrap();
+    assert_judges_agree(&map, CONTAINERS);
+}
+
+#[test]
+fn extents_of_zeros_are_content_like_any_other() {
+    let map = disk(
+        4 * MIB,
+        &[(0, vec![0; 1 << 20]), (3 * MIB, vec![0; 70_000])],
+    );
+    assert_judges_agree(&map, CONTAINERS);
+    let stream = open_bytes(&image(ImageFormat::VmdkStream, &map, &options(1)));
+    assert_eq!(stream.allocated_len(), 0);
+    let vdi = open_bytes(&image(ImageFormat::Vdi, &map, &options(1)));
+    assert_eq!(vdi.allocated(), [0..MIB, 3 * MIB..4 * MIB]);
+}
+
+#[test]
+fn more_than_two_tib_of_disk_with_little_in_it() {
+    let len = 3 * TIB + 5 * SECTOR;
+    let map = disk(
+        len,
+        &[
+            (0, prose(1, 100_000)),
+            (2 * TIB - 300, noise(2, 600)),
+            (len - 300, noise(3, 300)),
+        ],
+    );
+    for format in [ImageFormat::Vdi, ImageFormat::VmdkStream] {
+        assert_holds(&open_bytes(&image(format, &map, &options(2))), &map, format);
+    }
+    // qemu-img reads every hole of such a disk: its header and tables alone are judged.
+    let dir = tempfile::tempdir().unwrap();
+    let path = image_file(dir.path(), ImageFormat::Vdi, &map);
+    oracle::qemu_img_check(&path, "vdi").unwrap();
+    let info = oracle::qemu_img_info_json(&path, "vdi").unwrap();
+    assert_eq!(info["virtual-size"], len);
+
+    for (format, len) in [
+        (ImageFormat::Vmdk, 2 * TIB + 1),
+        (ImageFormat::VmdkStream, (62 << 40) + 1),
+        (ImageFormat::Vdi, 513 * TIB),
+        (ImageFormat::Vdi, 0),
+        (ImageFormat::Vmdk, 0),
+        (ImageFormat::VmdkStream, 0),
+    ] {
+        let error = format.predict(&DiskMap::new(len), &options(1)).unwrap_err();
+        let named = matches!(&error, PlaceError::Size { size, .. } if *size == len);
+        assert!(
+            named && error.to_string().contains(format.name()),
+            "{error}"
+        );
+    }
+    ImageFormat::Vmdk
+        .predict(&DiskMap::new(2 * TIB), &options(1))
+        .unwrap();
+}
+
+#[test]
+fn vdi_is_aligned_and_identified() {
+    let map = disk(
+        10 * MIB,
+        &[(3 * MIB, vec![1]), (5 * MIB, vec![2]), (9 * MIB, vec![3])],
+    );
+    let bytes = image(ImageFormat::Vdi, &map, &options(1));
+    let data = number::<4>(&bytes, 0x158);
+    assert_eq!(data % MIB, 0);
+    assert_eq!(bytes.len() as u64, data + 3 * MIB);
+    let places = [0, 1, 2].map(|block| number::<1>(&bytes, data + block * MIB));
+    assert_eq!(places, [1, 2, 3], "blocks lie in the order of the disk");
+    assert_eq!(number::<8>(&bytes, 0x170), 10 * MIB);
+    assert_eq!(number::<4>(&bytes, 0x184), 3);
+    assert_eq!(number::<4>(&bytes, 0x168), 512);
+    assert_eq!(number::<4>(&bytes, 0x1D4), 512);
+
+    let (create, modify) = (&bytes[0x188..0x198], &bytes[0x198..0x1A8]);
+    assert!(create != [0; 16] && modify != [0; 16] && create != modify);
+    assert_eq!(bytes[0x1A8..0x1C8], [0; 32], "no parent");
+    let mut other = options(1);
+    other.identity = Uuid::from_u128(99);
+    let others = image(ImageFormat::Vdi, &map, &other);
+    assert_ne!(create, &others[0x188..0x198]);
+    assert_ne!(modify, &others[0x198..0x1A8]);
+}
+
+#[test]
+fn vmdk_has_all_grain_tables_twice() {
+    let map = disk(100 * MIB, &[(40 * MIB, prose(1, 200_000))]);
+    let bytes = image(ImageFormat::Vmdk, &map, &options(1));
+    let (rgd, gd) = (
+        number::<8>(&bytes, 48) * SECTOR,
+        number::<8>(&bytes, 56) * SECTOR,
+    );
+    let overhead = number::<8>(&bytes, 64) * SECTOR;
+    assert_eq!(number::<4>(&bytes, 4), 1);
+    assert_eq!(number::<4>(&bytes, 8), 3);
+    let mut nonzero = 0;
+    for table in 0..4 {
+        let first = number::<4>(&bytes, rgd + table * 4) * SECTOR;
+        let second = number::<4>(&bytes, gd + table * 4) * SECTOR;
+        assert!(first > 0 && second > first && second + 2048 <= overhead);
+        for slot in 0..512 {
+            let entry = number::<4>(&bytes, first + slot * 4);
+            assert_eq!(entry, number::<4>(&bytes, second + slot * 4));
+            assert!(entry == 0 || entry * SECTOR >= overhead);
+            nonzero += u64::from(entry != 0);
+        }
+    }
+    assert_eq!(nonzero, 4);
+    assert_eq!(bytes.len() as u64, overhead + 4 * 64 * KIB);
+}
+
+#[test]
+fn two_builds_are_the_same_bytes_and_another_identity_is_not() {
+    let map = disk(
+        70 * MIB,
+        &[(5 * MIB, prose(1, 9 * MIB)), (40 * MIB, noise(2, 3 * MIB))],
+    );
+    for &format in CONTAINERS {
+        let first = image(format, &map, &options(1));
+        for threads in [1, 2, 5] {
+            assert!(
+                first == image(format, &map, &options(threads)),
+                "{format}, {threads}"
+            );
+        }
+        let mut other = options(2);
+        other.identity = Uuid::from_u128(99);
+        assert!(first != image(format, &map, &other), "{format}");
+    }
+}
+
+#[test]
+fn facts_tell_what_the_image_says_of_itself() {
+    let map = disk(2 * MIB, &[(0, vec![1; 10])]);
+    let facts = |format| {
+        let image = open_bytes(&image(format, &map, &options(1)));
+        assert_eq!(image.format(), format);
+        image.facts().to_vec()
+    };
+    let value = |format, name: &str| {
+        let facts = facts(format);
+        let found = facts.iter().find(|fact| fact.name == name);
+        found
+            .unwrap_or_else(|| panic!("no {name} in {facts:?}"))
+            .value
+            .clone()
+    };
+    assert_eq!(value(ImageFormat::Vdi, "type"), "dynamic");
+    let uuid = Uuid::new_v5(&options(1).identity, b"vdi create").to_string();
+    assert_eq!(value(ImageFormat::Vdi, "uuid"), uuid);
+    assert_eq!(value(ImageFormat::Vmdk, "create type"), "monolithicSparse");
+    assert_eq!(value(ImageFormat::Vmdk, "version"), "1");
+    assert_eq!(
+        value(ImageFormat::VmdkStream, "create type"),
+        "streamOptimized"
+    );
+    assert_eq!(value(ImageFormat::VmdkStream, "version"), "3");
+    assert_eq!(value(ImageFormat::VmdkStream, "grain size"), "65536");
+    assert!(facts(ImageFormat::Raw).is_empty());
+}
+
+#[test]
+fn a_raw_image_is_what_has_no_signature_or_is_said_to_be_raw() {
+    let dir = tempfile::tempdir().unwrap();
+    let map = disk(9 * MIB, &[(4 * MIB, vec![1; 4096])]);
+    let raw = open(&image_file(dir.path(), ImageFormat::Raw, &map)).unwrap();
+    assert_holds(&raw, &map, ImageFormat::Raw);
+    assert!(raw.allocated_len() < 9 * MIB, "the holes are known");
+    assert!(
+        raw.allocated()
+            .iter()
+            .any(|range| range.contains(&(4 * MIB)))
+    );
+
+    let vdi = open_raw(&image_file(dir.path(), ImageFormat::Vdi, &map)).unwrap();
+    assert_eq!(vdi.format(), ImageFormat::Raw);
+    assert_eq!(vdi.len(), MIB + MIB);
+    assert_eq!(open_bytes(b"short").len(), 5);
+    assert_eq!(open_bytes(b"").allocated(), []);
+    let mut qcow2 = vec![0; 1024];
+    qcow2[..4].copy_from_slice(b"QFI\xFB");
+    let refused = Image::from_reader(Box::new(qcow2.into_boxed_slice()));
+    assert!(refused.unwrap_err().to_string().contains("qcow2"));
+    let absent = open(&dir.path().join("absent")).unwrap_err();
+    assert!(absent.to_string().contains("absent"));
+}
+
+fn qemu_img_convert(from: &Path, to: &Path, arguments: &[&str]) {
+    let mut command = oracle::tool("qemu-img").unwrap().command().unwrap();
+    command.args(["convert", "-f", "raw"]).args(arguments);
+    let done = command
+        .args([from, to].map(AsRef::<OsStr>::as_ref))
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
+
+#[test]
+fn images_of_qemu_are_read() {
+    let len = 70 * MIB + 3 * SECTOR;
+    let map = disk(
+        len,
+        &[
+            (0, prose(1, 3 * MIB)),
+            (32 * MIB - 5000, noise(2, 10_000)),
+            (len - 512, noise(3, 512)),
+        ],
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let raw = image_file(dir.path(), ImageFormat::Raw, &map);
+    let other = dir.path().join("by-qemu");
+    for (arguments, format) in [
+        (&["-O", "vdi"][..], ImageFormat::Vdi),
+        (&["-O", "vdi", "-o", "static=on"], ImageFormat::Vdi),
+        (&["-O", "vmdk"], ImageFormat::Vmdk),
+        (&["-O", "vmdk", "-o", "zeroed_grain=on"], ImageFormat::Vmdk),
+        (
+            &["-O", "vmdk", "-o", "subformat=streamOptimized"],
+            ImageFormat::VmdkStream,
+        ),
+    ] {
+        qemu_img_convert(&raw, &other, arguments);
+        assert_holds(&open(&other).unwrap(), &map, format);
+    }
+}
+
+/// Disks whose size and extents lie at and around the edges of blocks.
+fn disks() -> impl Strategy<Value = DiskMap> {
+    let block = prop::sample::select(vec![64 * KIB, MIB, 32 * MIB]);
+    let near = (block, 0_u64..4, -1_i64..=1)
+        .prop_map(|(block, count, off)| (block * count).saturating_add_signed(off * 512));
+    let bytes = (
+        0_u64..,
+        prop::sample::select(vec![1, 511, 512, 4096, 65_537, 200_000]),
+        0..3,
+    );
+    let extent = (near.clone(), bytes).prop_map(|(start, (seed, len, kind))| {
+        let bytes = match kind {
+            0 => vec![0; usize::try_from(len).unwrap()],
+            1 => noise(seed, len),
+            _ => prose(seed, len),
+        };
+        (start, bytes)
+    });
+    (near, prop::collection::vec(extent, 0..6)).prop_map(|(len, extents)| {
+        let mut map = DiskMap::new(len.max(SECTOR));
+        for (start, bytes) in extents {
+            // What overlaps or has no room is left out.
+            let _ = map.insert_bytes(start, bytes);
+        }
+        map
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn any_disk_is_read_back(map in disks(), threads in 1_usize..4) {
+        for &format in ImageFormat::ALL {
+            let bytes = image(format, &map, &options(threads));
+            assert_holds(&open_bytes(&bytes), &map, format);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+    #[test]
+    fn any_disk_satisfies_the_judges(map in disks()) {
+        assert_judges_agree(&map, CONTAINERS);
+    }
+}

@@ -1,0 +1,109 @@
+//! Files that vanish, change or are something else than they were.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use kurmadisk_formats::error::SourceError;
+use kurmadisk_formats::map::{ContentId, ContentStore, FileStore};
+use tempfile::TempDir;
+
+struct Stored {
+    dir: TempDir,
+    path: PathBuf,
+    store: FileStore,
+    id: ContentId,
+}
+
+fn stored() -> Stored {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a file");
+    fs::write(&path, "0123456789").unwrap();
+    let mut store = FileStore::new();
+    let (id, stamp) = store.add_path(&path).unwrap();
+    assert_eq!(stamp.len, 10);
+    Stored {
+        dir,
+        path,
+        store,
+        id,
+    }
+}
+
+fn names(error: &SourceError, expected: &Path) -> bool {
+    match error {
+        SourceError::Open { path, .. } | SourceError::Changed { path } => path == expected,
+        _ => false,
+    }
+}
+
+#[test]
+fn an_unchanged_file_is_read_at_any_offset() {
+    let it = stored();
+    let content = it.store.open(it.id).unwrap();
+    let mut buf = [0; 4];
+    content.read_exact_at(5, &mut buf).unwrap();
+    assert_eq!(&buf, b"5678");
+    content.close().unwrap();
+    assert_eq!(it.store.path(it.id), Some(it.path));
+    assert_eq!(it.store.path(ContentId(1)), None);
+}
+
+#[test]
+fn a_vanished_file_is_named() {
+    let it = stored();
+    fs::remove_file(&it.path).unwrap();
+    let error = it.store.open(it.id).err().unwrap();
+    assert!(matches!(error, SourceError::Open { .. }) && names(&error, &it.path));
+}
+
+#[test]
+fn a_change_before_opening_is_noticed() {
+    let it = stored();
+    fs::write(&it.path, "0123456789a").unwrap();
+    let error = it.store.open(it.id).err().unwrap();
+    assert!(matches!(error, SourceError::Changed { .. }) && names(&error, &it.path));
+
+    let it = stored();
+    let earlier = SystemTime::now() - Duration::from_secs(60);
+    let file = File::options().write(true).open(&it.path).unwrap();
+    file.set_modified(earlier).unwrap();
+    let error = it.store.open(it.id).err().unwrap();
+    assert!(matches!(error, SourceError::Changed { .. }));
+}
+
+#[test]
+fn a_change_while_reading_is_noticed() {
+    let it = stored();
+    let content = it.store.open(it.id).unwrap();
+    File::options()
+        .write(true)
+        .open(&it.path)
+        .unwrap()
+        .set_len(4)
+        .unwrap();
+    let error = content.read_exact_at(2, &mut [0; 4]).unwrap_err();
+    assert!(matches!(error, SourceError::Changed { .. }) && names(&error, &it.path));
+    let error = content.close().unwrap_err();
+    assert!(matches!(error, SourceError::Changed { .. }));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_fifo_in_its_place_is_refused_without_waiting() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let mut it = stored();
+    fs::remove_file(&it.path).unwrap();
+    mknodat(CWD, &it.path, FileType::Fifo, Mode::RWXU, 0).unwrap();
+    let error = it.store.open(it.id).err().unwrap();
+    assert!(matches!(error, SourceError::Open { .. }) && names(&error, &it.path));
+    assert!(it.store.add_path(&it.path).is_err());
+    assert!(kurmadisk_formats::open::open(&it.path).is_err());
+}
+
+#[test]
+fn a_folder_is_no_file() {
+    let mut it = stored();
+    assert!(it.store.add_path(it.dir.path()).is_err());
+    assert!(kurmadisk_formats::open::open(it.dir.path()).is_err());
+}

@@ -1,0 +1,175 @@
+//! Disks, their images, and comparing both.
+
+use std::num::NonZero;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use kurmadisk_fixtures::oracle;
+use kurmadisk_formats::image::{ImageFormat, ImageOptions, PredictedSize};
+use kurmadisk_formats::map::DiskMap;
+use kurmadisk_formats::open::Image;
+use kurmadisk_formats::output::NewFile;
+use kurmadisk_formats::read_at::ReadAt;
+use uuid::Uuid;
+
+pub const SECTOR: u64 = 512;
+pub const KIB: u64 = 1 << 10;
+pub const MIB: u64 = 1 << 20;
+pub const GIB: u64 = 1 << 30;
+pub const TIB: u64 = 1 << 40;
+
+/// Bytes that look random and depend on `seed` alone.
+pub fn noise(seed: u64, len: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[4]
+    };
+    let len = usize::try_from(len).unwrap();
+    std::iter::repeat_with(&mut next).take(len).collect()
+}
+
+/// Bytes that deflate makes smaller.
+pub fn prose(seed: u64, len: u64) -> Vec<u8> {
+    let words = noise(seed, 64);
+    noise(seed + 1, len)
+        .iter()
+        .map(|byte| words[usize::from(byte & 63)] & 0x7F)
+        .collect()
+}
+
+/// A disk with these bytes at these offsets.
+pub fn disk(len: u64, extents: &[(u64, Vec<u8>)]) -> DiskMap {
+    let mut map = DiskMap::new(len);
+    for (start, bytes) in extents {
+        map.insert_bytes(*start, bytes.clone()).unwrap();
+    }
+    map
+}
+
+pub fn options(threads: usize) -> ImageOptions {
+    ImageOptions {
+        identity: Uuid::from_u128(0x1234_5678_9ABC),
+        file_name: "disk.img".to_owned(),
+        threads: NonZero::new(threads).unwrap(),
+    }
+}
+
+/// The image in memory; its length is checked against the prediction.
+pub fn image(format: ImageFormat, disk: &DiskMap, options: &ImageOptions) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    format
+        .write(
+            disk,
+            options,
+            &mut bytes,
+            &mut |_| ControlFlow::Continue(()),
+        )
+        .unwrap();
+    check_prediction(format, disk, options, bytes.len() as u64);
+    bytes
+}
+
+/// The image as a file of folder `dir`.
+pub fn image_file(dir: &Path, format: ImageFormat, disk: &DiskMap) -> PathBuf {
+    let path = dir.join(format!("disk.{format}"));
+    let mut file = NewFile::create(&path).unwrap();
+    format
+        .write(disk, &options(2), &mut file, &mut |_| {
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    file.commit().unwrap();
+    let len = path.metadata().unwrap().len();
+    check_prediction(format, disk, &options(2), len);
+    path
+}
+
+fn check_prediction(format: ImageFormat, disk: &DiskMap, options: &ImageOptions, len: u64) {
+    match format.predict(disk, options).unwrap() {
+        PredictedSize::Exact(predicted) => assert_eq!(len, predicted, "{format}"),
+        PredictedSize::AtMost(predicted) => {
+            assert!(len <= predicted, "{format}: {len} > {predicted}");
+        }
+    }
+}
+
+pub fn open_bytes(bytes: &[u8]) -> Image {
+    let file = bytes.to_vec().into_boxed_slice();
+    Image::from_reader(Box::new(file)).unwrap()
+}
+
+/// Asserts that the image holds the disk: all of a small one; of a large one its extents and their
+/// surroundings.
+pub fn assert_holds(image: &Image, disk: &DiskMap, format: ImageFormat) {
+    assert_eq!(image.format(), format);
+    let whole_sectors = match format {
+        ImageFormat::Raw => disk.len(),
+        _ => disk.len().next_multiple_of(SECTOR),
+    };
+    assert_eq!(image.len(), whole_sectors, "{format}");
+    if disk.len() <= 256 * MIB {
+        assert_same(image, disk, 0, disk.len());
+        return;
+    }
+    for extent in disk.extents() {
+        let from = extent.start.saturating_sub(3 * MIB);
+        let to = (extent.end() + 3 * MIB).min(disk.len());
+        assert_same(image, disk, from, to);
+    }
+}
+
+fn assert_same(image: &Image, disk: &DiskMap, from: u64, to: u64) {
+    let reader = disk.reader();
+    // Not a divisor of any block size: reads cross all borders.
+    let step = 3 * MIB - 4 * KIB - 1;
+    let mut at = from;
+    while at < to {
+        let len = usize::try_from(step.min(to - at)).unwrap();
+        let (mut expected, mut found) = (vec![1; len], vec![2; len]);
+        reader.read_exact_at(at, &mut expected).unwrap();
+        image.read_exact_at(at, &mut found).unwrap();
+        assert!(
+            expected == found,
+            "{}: differs within {len} bytes at {at}",
+            image.format()
+        );
+        at += len as u64;
+    }
+}
+
+/// The name by which qemu knows the format.
+pub fn qemu_name(format: ImageFormat) -> &'static str {
+    match format {
+        ImageFormat::Raw => "raw",
+        ImageFormat::Vdi => "vdi",
+        _ => "vmdk",
+    }
+}
+
+/// Writes the disk as raw and as each other format, and asks all judges.
+pub fn assert_judges_agree(disk: &DiskMap, formats: &[ImageFormat]) {
+    let dir = tempfile::tempdir().unwrap();
+    let raw = image_file(dir.path(), ImageFormat::Raw, disk);
+    for &format in formats {
+        let path = image_file(dir.path(), format, disk);
+        let name = qemu_name(format);
+        oracle::qemu_img_check(&path, name).unwrap();
+        oracle::qemu_img_compare(&raw, "raw", &path, name).unwrap();
+        if format == ImageFormat::VmdkStream {
+            oracle::sevenzip_test(&path).unwrap();
+        }
+        let image = kurmadisk_formats::open::open(&path).unwrap();
+        assert_holds(&image, disk, format);
+    }
+}
+
+/// A number of the file: `N` little-endian bytes at `at`.
+pub fn number<const N: usize>(bytes: &[u8], at: u64) -> u64 {
+    let at = usize::try_from(at).unwrap();
+    let mut wide = [0; 8];
+    wide[..N].copy_from_slice(&bytes[at..at + N]);
+    u64::from_le_bytes(wide)
+}
