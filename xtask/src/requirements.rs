@@ -57,13 +57,12 @@ fn packages<'m>(missing: &[(&str, &'m str)]) -> BTreeSet<&'m str> {
 }
 
 fn advice(missing: &[(&str, &str)]) -> String {
-    let list: String = missing
-        .iter()
-        .map(|(what, package)| format!("  {what} (Debian package {package})\n"))
-        .collect();
+    let lines = missing.iter();
+    let lines = lines.map(|(what, package)| format!("  {what} (Debian package {package})"));
+    let list = lines.collect::<Vec<_>>().join("\n");
     let names = packages(missing).into_iter().collect::<Vec<_>>().join(" ");
     format!(
-        "the tests need programs and files that are missing here:\n{list}\
+        "the tests need programs and files that are missing here:\n{list}\n\
          On Debian and Ubuntu: sudo apt-get install --no-install-recommends {names}\n\
          As root there, `cargo xtask test` installs them by itself."
     )

@@ -30,14 +30,11 @@ pub(crate) fn run(runs: usize, baselines_only: bool) -> Outcome {
     }
     requirements::ensure()?;
     let root = prepare_debian_root()?;
-    cargo::step(&[
-        "build",
-        "--release",
-        "--package",
-        "kurmadisk-cli",
-        "--package",
-        "xtask",
-    ])?;
+    let mut build = vec!["build", "--release", "--package", "xtask"];
+    if !baselines_only {
+        build.extend(["--package", "kurmadisk-cli"]);
+    }
+    cargo::step(&build)?;
     let programs = release_folder()?;
     let folder = workspace_root().join("target").join("bench");
     let work = folder.join("work");
