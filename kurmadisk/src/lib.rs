@@ -1,8 +1,53 @@
-//! Assembles bootable disk images from trees, kernels and a description of the disk.
+//! Assembles bootable disk images: partition tables, filesystems and boot files, in one pass, into
+//! the container a hypervisor wants. No root, no loop device, no mkfs.
+//!
+//! # From a description to an image
+//!
+//! ```text
+//!  ImageSpec ──▶ Plan ──▶ DiskMap ──▶ ImageFormat ──▶ file
+//!   what the      every     extents:     one ascending
+//!   user wrote    choice    metadata and  pass
+//!                 made      references
+//! ```
+//!
+//! 1. [`spec`]: the description, in layers, each value with its place. [`Builder`] writes one in Rust.
+//! 2. [`plan`]: sizes, identifiers, times, and the place of every block; only names and metadata are
+//!    read.
+//! 3. [`Plan::disk_map`]: the disk as extents. File content is referred to, not copied.
+//! 4. [`Plan::write`]: the bytes move, once, straight into the image.
+//!
+//! # Files
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`spec`] | what the user wrote |
+//! | [`plan`] | what that means, to the last byte |
+//! | [`layout`] | partitions: sizes, types, arithmetic |
+//! | [`table`] | GPT and MBR, written and read |
+//! | [`tree`] | trees of files, from folders |
+//! | [`fs`] | FAT and ext4 |
+//! | [`boot`] | what makes a disk boot |
+//! | `assemble` | the plan as one map |
+//! | `builder` | [`Builder`] |
+//!
+//! The library never prints, exits, or reads clock, randomness or environment: the same inputs give
+//! the same bytes.
 #![deny(missing_docs)]
 
+mod assemble;
 pub mod boot;
+mod builder;
 pub mod fs;
 pub mod layout;
+pub mod plan;
+pub mod spec;
 pub mod table;
 pub mod tree;
+
+pub use assemble::AssembleError;
+pub use boot::host_file;
+pub use builder::Builder;
+pub use kurmadisk_formats as formats;
+pub use kurmadisk_formats::emit::Progress;
+pub use kurmadisk_formats::image::{ImageFormat, ImageOptions, PredictedSize};
+pub use plan::{Plan, PlanError};

@@ -124,3 +124,20 @@ pub enum BootError {
     #[error("the parts of a boot file do not fit together")]
     Map(#[from] MapError),
 }
+
+impl BootError {
+    /// Which input is wrong, if one of them is.
+    #[must_use]
+    pub fn input(&self) -> Option<BootInput> {
+        match self {
+            Self::Kernel(_) => Some(BootInput::Kernel),
+            Self::CommandLine { .. } => Some(BootInput::CommandLine),
+            Self::Binary { input, .. }
+            | Self::Swapped { input, .. }
+            | Self::NoKernel { input }
+            | Self::Unreachable { input }
+            | Self::NoEsp { input } => Some(*input),
+            Self::Text { .. } | Self::Place { .. } | Self::Map(_) => None,
+        }
+    }
+}

@@ -3,3 +3,8 @@
 
 pub mod ext4;
 pub mod fat;
+mod size;
+mod volume;
+
+pub use size::{FreeSpace, VolumeSize};
+pub use volume::{Volume, VolumeError};

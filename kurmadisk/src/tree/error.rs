@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use kurmadisk_formats::error::SourceError;
 use thiserror::Error;
 
 /// A tree could not be read or put together.
@@ -43,6 +44,9 @@ pub enum TreeError {
         /// Why.
         source: io::Error,
     },
+    /// A file of the host cannot be had.
+    #[error(transparent)]
+    Source(#[from] SourceError),
     /// A fault at a path of the tree.
     #[error("{}", path.display())]
     At {

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use kurmadisk::fs::fat::{FatError, FatOptions, FatPlan, FatType, FreeSpace, VolumeSize};
+use kurmadisk::fs::fat::{FatError, FatOptions, FatPlan, FatType};
+use kurmadisk::fs::{FreeSpace, VolumeSize};
 use kurmadisk::tree::{Metadata, Timestamp, Tree};
 use proptest::prelude::*;
 
@@ -72,7 +73,7 @@ proptest! {
         sectors_per_cluster in prop::option::weighted(0.3, prop::sample::select(&[1_u32, 2, 16])),
         label in prop::option::of("[A-Z][A-Z0-9 _-]{0,10}"),
         free in prop_oneof![
-            (0..100_u8).prop_map(FreeSpace::Percent),
+            (0..1000_u16).prop_map(FreeSpace::PerMille),
             (0..600 * MIB).prop_map(FreeSpace::Bytes),
         ],
         seconds in any::<i64>(),

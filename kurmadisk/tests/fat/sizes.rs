@@ -1,6 +1,7 @@
 //! Sizes that follow from the content.
 
-use kurmadisk::fs::fat::{FatError, FatOptions, FatPlan, FatType, FreeSpace, VolumeSize};
+use kurmadisk::fs::fat::{FatError, FatOptions, FatPlan, FatType};
+use kurmadisk::fs::{FreeSpace, VolumeSize};
 
 use super::support::{ESP_FILES, MIB, forced, judged, options, plan_of, tree_of};
 
@@ -37,7 +38,7 @@ fn automatic_size_is_the_smallest() {
 fn automatic_size_leaves_free_space() {
     let tree = tree_of(&[("large", &vec![1; 300_000]), ("small", b"2")]);
     for percent in [0, 1, 20, 50, 99] {
-        let size = VolumeSize::Auto(FreeSpace::Percent(percent));
+        let size = VolumeSize::Auto(FreeSpace::PerMille(percent * 10));
         let plan = FatPlan::new(&tree, size, &options()).expect("some size fits");
         let share = u64::from(plan.free_clusters()) * 100;
         assert!(share >= u64::from(plan.cluster_count()) * u64::from(percent));

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::unix::fs::FileExt;
 
-use kurmadisk::fs::fat::{FatError, FatOptions, FatPlan, FatType, VolumeSize};
+use kurmadisk::fs::VolumeSize;
+use kurmadisk::fs::fat::{FatError, FatOptions, FatPlan, FatType};
 use kurmadisk::tree::{Metadata, NodeKind, Timestamp, Tree};
 use kurmadisk_fixtures::oracle;
 use kurmadisk_formats::map::DiskMap;
@@ -62,7 +63,7 @@ pub fn forced(fat_type: FatType, sectors_per_cluster: Option<u32>) -> FatOptions
 }
 
 pub fn plan_of(tree: &Tree, size: u64, options: &FatOptions) -> Result<FatPlan, FatError> {
-    FatPlan::new(tree, VolumeSize::Exact(size), options)
+    FatPlan::new(tree, VolumeSize::Fixed(size), options)
 }
 
 /// The volume as a sparse file.

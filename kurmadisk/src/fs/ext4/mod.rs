@@ -35,7 +35,5 @@ mod spec;
 mod superblock;
 
 pub use error::Ext4Error;
-pub use options::{
-    BlockSize, ErrorPolicy, Ext4Options, FreeSpace, InodeCount, JournalSize, VolumeSize,
-};
+pub use options::{BlockSize, ErrorPolicy, Ext4Options, InodeCount, JournalSize};
 pub use plan::Ext4Plan;

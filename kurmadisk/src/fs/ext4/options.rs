@@ -76,24 +76,6 @@ pub enum ErrorPolicy {
     Panic,
 }
 
-/// Free space asked of a filesystem that is sized for its content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FreeSpace {
-    /// At least so many bytes.
-    Bytes(u64),
-    /// At least so many thousandths of the filesystem's blocks; less than 1000.
-    PerMille(u16),
-}
-
-/// How large a filesystem is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VolumeSize {
-    /// So many bytes; what does not fill a block is left out.
-    Fixed(u64),
-    /// The smallest that holds the tree and has this much free.
-    Auto(FreeSpace),
-}
-
 /// What to make; [`Ext4Options::new`] has the usual values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ext4Options {

@@ -9,8 +9,9 @@ use super::extents::{BlockRun, tree_blocks};
 use super::geometry::Geometry;
 use super::inode::{FAST_SYMLINK, SECONDS, device_fits};
 use super::journal;
-use super::options::{Ext4Options, FreeSpace, InodeCount, VolumeSize};
+use super::options::{Ext4Options, InodeCount};
 use super::spec::{FIRST_INODE, MAX_EXTENT_BLOCKS, ROOT_INODE};
+use crate::fs::{FreeSpace, VolumeSize};
 use crate::tree::{NodeId, NodeKind, Tree};
 
 /// Blocks of `/lost+found`: room for names without having to allocate in an emergency.
@@ -153,6 +154,23 @@ impl Ext4Plan {
         let runs = self.places.runs(&self.places.nodes[node.index()]);
         runs.iter()
             .map(move |run| run.start * block..(run.start + u64::from(run.len)) * block)
+    }
+
+    /// The regular files of `tree` and their [`ranges`](Self::ranges).
+    pub fn files<'a>(
+        &'a self,
+        tree: &'a Tree,
+    ) -> impl Iterator<Item = (String, Vec<Range<u64>>)> + 'a {
+        let files = tree
+            .paths()
+            .into_iter()
+            .filter(|(_, id)| matches!(tree.node(*id).kind, NodeKind::File(_)));
+        files.map(|(path, id)| {
+            (
+                format!("/{}", crate::tree::lossy(&path)),
+                self.ranges(id).collect(),
+            )
+        })
     }
 
     pub(super) fn block_bytes(&self) -> u64 {

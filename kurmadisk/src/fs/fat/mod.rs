@@ -35,25 +35,6 @@ pub use plan::FatPlan;
 
 use crate::tree::Timestamp;
 
-/// How large a volume shall be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VolumeSize {
-    /// So many bytes. What is left behind the last whole sector stays unused.
-    Exact(u64),
-    /// The smallest volume that holds the content and so much free space. A volume of exactly the
-    /// resulting size has the same type and cluster size.
-    Auto(FreeSpace),
-}
-
-/// What shall be free on a volume of automatic size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FreeSpace {
-    /// At least this share of the volume's clusters: 0 to 99 %.
-    Percent(u8),
-    /// Clusters for at least so many bytes.
-    Bytes(u64),
-}
-
 /// What a FAT volume shall be like.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FatOptions {

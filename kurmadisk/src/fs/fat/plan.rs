@@ -6,7 +6,8 @@ use super::contents::{Contents, ROOT};
 use super::geometry::{Format, Geometry, Rules};
 use super::name::{self, ShortBytes};
 use super::spec::{FIRST_CLUSTER, NO_LABEL};
-use super::{FatError, FatOptions, FatType, FreeSpace, VolumeSize};
+use super::{FatError, FatOptions, FatType};
+use crate::fs::{FreeSpace, VolumeSize};
 use crate::tree::{Timestamp, Tree};
 
 /// A FAT volume whose every byte has its place.
@@ -59,7 +60,7 @@ impl FatPlan {
         let (runs, used_clusters) = place(&contents, &geometry.format);
         Ok(Self {
             size: match size {
-                VolumeSize::Exact(bytes) => bytes,
+                VolumeSize::Fixed(bytes) => bytes,
                 VolumeSize::Auto(_) => geometry.size(),
             },
             label,
@@ -244,11 +245,11 @@ fn choose(contents: &Contents, size: VolumeSize, rules: &Rules) -> Result<Geomet
     };
     match size {
         VolumeSize::Auto(free) => {
-            free.check()?;
-            let needed = |format: &Format| free.add_to(content(format), format);
+            check_free(free)?;
+            let needed = |format: &Format| with_free(free, content(format), format);
             rules.smallest(0, needed).ok_or_else(too_much)
         }
-        VolumeSize::Exact(given) => {
+        VolumeSize::Fixed(given) => {
             let found = rules.fixed(given);
             if let Some(found) = found
                 && content(&found.format) <= u64::from(found.clusters)
@@ -281,24 +282,22 @@ fn unsuitable(rules: &Rules, given: u64, smallest: u64, largest: u64) -> FatErro
     }
 }
 
-impl FreeSpace {
-    fn check(self) -> Result<(), FatError> {
-        match self {
-            Self::Percent(share @ 100..) => Err(FatError::Option {
-                field: "free",
-                value: format!("{share} %"),
-                problem: "the free share of a volume is below 100 %",
-            }),
-            _ => Ok(()),
-        }
+fn check_free(free: FreeSpace) -> Result<(), FatError> {
+    match free {
+        FreeSpace::PerMille(share @ 1000..) => Err(FatError::Option {
+            field: "free",
+            value: format!("{share} thousandths"),
+            problem: "the free share of a volume is below 1000 thousandths",
+        }),
+        _ => Ok(()),
     }
+}
 
-    /// Clusters of a volume with so many used ones.
-    fn add_to(self, used: u64, format: &Format) -> u64 {
-        match self {
-            Self::Percent(share) => (used * 100).div_ceil(100 - u64::from(share)),
-            Self::Bytes(bytes) => used + bytes.div_ceil(u64::from(format.cluster_size())),
-        }
+/// Clusters of a volume with so many used ones, and as many free ones as asked.
+fn with_free(free: FreeSpace, used: u64, format: &Format) -> u64 {
+    match free {
+        FreeSpace::PerMille(share) => (used * 1000).div_ceil(1000 - u64::from(share)),
+        FreeSpace::Bytes(bytes) => used + bytes.div_ceil(u64::from(format.cluster_size())),
     }
 }
 

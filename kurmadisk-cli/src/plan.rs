@@ -1,0 +1,102 @@
+//! `kurmadisk plan`.
+
+use std::error::Error;
+
+use kurmadisk::plan::{PartitionReport, PlanReport};
+use kurmadisk::{ImageFormat, PredictedSize};
+use serde_json::json;
+
+use crate::args::PlanArgs;
+use crate::describe::Described;
+use crate::text::{self, Table};
+
+pub fn run(args: &PlanArgs) -> Result<(), Box<dyn Error>> {
+    let described = Described::new(&args.image)?;
+    let formats = match &described.format {
+        Some(format) => std::slice::from_ref(format),
+        None => ImageFormat::ALL,
+    };
+    let predicted = formats
+        .iter()
+        .map(|format| Ok((*format, described.plan.predict(*format)?)))
+        .collect::<Result<Vec<_>, Box<dyn Error>>>()?;
+    if args.quiet {
+        return Ok(());
+    }
+    let report = described.plan.report(args.files);
+    let outputs = predicted.into_iter().map(|(format, size)| {
+        let path = described.output(args.output.as_deref(), format);
+        (format, path, size)
+    });
+    if args.json {
+        let outputs: Vec<_> = outputs
+            .map(|(format, path, size)| {
+                let (size, exact) = match size {
+                    PredictedSize::Exact(size) => (size, true),
+                    PredictedSize::AtMost(size) => (size, false),
+                };
+                json!({ "format": format.name(), "path": path, "size": size, "exact": exact })
+            })
+            .collect();
+        let mut plan = serde_json::to_value(&report)?;
+        plan["outputs"] = outputs.into();
+        println!("{}", serde_json::to_string_pretty(&plan)?);
+        return Ok(());
+    }
+    print_disk(&report);
+    for (format, path, size) in outputs {
+        let size = match size {
+            PredictedSize::Exact(size) => text::size(size),
+            PredictedSize::AtMost(size) => format!("at most {}", text::size(size)),
+        };
+        println!("{}: {format}, {size}", path.display());
+    }
+    Ok(())
+}
+
+fn print_disk(report: &PlanReport) {
+    println!(
+        "{}: {} ({} sectors of {} bytes), {} {}",
+        report.name,
+        text::size(report.size),
+        report.sectors,
+        report.sector_size,
+        report.table,
+        report.disk_id,
+    );
+    let mut table = Table::new([
+        "no",
+        "label",
+        "type",
+        "first",
+        "sectors",
+        "bytes",
+        "size",
+        "attributes",
+        "filesystem",
+        "free",
+        "inodes",
+    ]);
+    for partition in &report.partitions {
+        table.row(row(partition));
+    }
+    print!("{table}");
+}
+
+fn row(partition: &PartitionReport) -> [String; 11] {
+    let filesystem = partition.filesystem.as_ref();
+    let inodes = filesystem.and_then(|fs| Some(format!("{}/{}", fs.inodes_used?, fs.inodes?)));
+    [
+        partition.number.to_string(),
+        partition.label.clone(),
+        partition.kind.clone(),
+        partition.first.to_string(),
+        partition.sectors.to_string(),
+        format!("{}..{}", partition.start, partition.start + partition.size),
+        text::size(partition.size),
+        partition.attributes.join(","),
+        filesystem.map_or_else(String::new, |fs| format!("{} {}", fs.kind, fs.id)),
+        filesystem.map_or_else(String::new, |fs| text::size(fs.free)),
+        inodes.unwrap_or_default(),
+    ]
+}

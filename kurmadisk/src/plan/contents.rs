@@ -1,0 +1,215 @@
+//! The trees that go into the partitions.
+
+use std::path::Path;
+
+use kurmadisk_formats::map::DiskMap;
+
+use super::error::PlanError;
+use super::resolve::{Disk, Partition};
+use crate::boot::{self, BootError, BootFiles, BootInput, host_file};
+use crate::spec::{Content, FileSpec, ImageSpec, Located};
+use crate::tree::{Metadata, Tree, from_dir};
+
+/// Trees a program brings itself, in place of the folders a description names.
+#[derive(Clone, Debug, Default)]
+pub struct Trees {
+    /// For the root partition.
+    pub root: Option<Tree>,
+    /// For the OEM partition.
+    pub oem: Option<Tree>,
+}
+
+/// The tree of each partition, in the order of the partitions; none without a filesystem.
+pub(super) type PartitionTrees = Vec<Option<Tree>>;
+
+pub(super) fn gather(
+    spec: &ImageSpec,
+    disk: &Disk,
+    trees: Trees,
+) -> Result<PartitionTrees, PlanError> {
+    let root = folder(trees.root, spec.root.as_ref(), "root")?;
+    let oem = folder(trees.oem, spec.oem.as_ref(), "oem")?;
+    let made = Metadata {
+        mode: 0o755,
+        mtime: disk.time,
+        ..Metadata::default()
+    };
+    let mut gathered: PartitionTrees = disk
+        .partitions
+        .iter()
+        .map(|partition| partition.filesystem.map(|_| Tree::new(made.clone())))
+        .collect();
+    put(
+        &mut gathered,
+        disk,
+        Content::Root,
+        root,
+        spec.root.as_ref(),
+        "root",
+    )?;
+    put(
+        &mut gathered,
+        disk,
+        Content::Oem,
+        oem,
+        spec.oem.as_ref(),
+        "oem",
+    )?;
+    stage_boot(spec, disk, &mut gathered, &made)?;
+    for file in &spec.files {
+        place(file, disk, &mut gathered, &made)?;
+    }
+    Ok(gathered)
+}
+
+fn folder(
+    tree: Option<Tree>,
+    path: Option<&Located<std::path::PathBuf>>,
+    field: &str,
+) -> Result<Option<Tree>, PlanError> {
+    match (tree, path) {
+        (Some(tree), _) => Ok(Some(tree)),
+        (None, Some(path)) => {
+            let tree =
+                from_dir(&path.value).map_err(|error| PlanError::from(error).at(path, field))?;
+            Ok(Some(tree))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+fn find(disk: &Disk, content: Content) -> Option<usize> {
+    disk.partitions
+        .iter()
+        .position(|partition| partition.content == Some(content))
+}
+
+fn put<T>(
+    gathered: &mut PartitionTrees,
+    disk: &Disk,
+    content: Content,
+    tree: Option<Tree>,
+    given: Option<&Located<T>>,
+    field: &str,
+) -> Result<(), PlanError> {
+    let Some(tree) = tree else { return Ok(()) };
+    let index = find(disk, content).ok_or_else(|| {
+        PlanError::Value(format!(
+            "the layout has no partition for it (content = \"{field}\")"
+        ))
+        .near(given, field)
+    })?;
+    gathered[index] = Some(tree);
+    Ok(())
+}
+
+/// Stages kernel, initrd and loader where the disk boots from.
+fn stage_boot(
+    spec: &ImageSpec,
+    disk: &Disk,
+    gathered: &mut PartitionTrees,
+    made: &Metadata,
+) -> Result<(), PlanError> {
+    let content = |path: Option<&Located<std::path::PathBuf>>, field: &str| {
+        path.map(|path| host_content(path, field)).transpose()
+    };
+    let files = BootFiles {
+        kernel: content(spec.kernel.as_ref(), "kernel")?,
+        initrd: content(spec.initrd.as_ref(), "initrd")?,
+        cmdline: spec
+            .cmdline
+            .as_ref()
+            .map(|text| text.value.clone())
+            .unwrap_or_default(),
+        efi_stub: content(spec.efi_stub.as_ref(), "efi-stub")?,
+        systemd_boot: content(spec.systemd_boot.as_ref(), "systemd-boot")?,
+        slots: disk
+            .partitions
+            .iter()
+            .any(|partition| partition.kind == crate::layout::PartitionType::KURMAOS_SLOT),
+        os_release: None,
+    };
+    let esp = find(disk, Content::Esp).and_then(|index| gathered[index].as_mut());
+    if let Some(esp) = esp {
+        boot::stage(esp, &files, made).map_err(|error| locate(spec, error))?;
+        return Ok(());
+    }
+    // Without a root either there is nowhere to stage: what is given is checked all the same.
+    let mut nowhere = Tree::new(made.clone());
+    let root = find(disk, Content::Root).and_then(|index| gathered[index].as_mut());
+    let found = root.is_some();
+    let staged = boot::stage_root(root.unwrap_or(&mut nowhere), &files, made)
+        .map_err(|error| locate(spec, error))?;
+    if !found && !staged.files.is_empty() {
+        let reason = "the layout has no partition for it (content = \"esp\")".to_owned();
+        return Err(PlanError::Value(reason).near(spec.kernel.as_ref(), "kernel"));
+    }
+    Ok(())
+}
+
+/// A boot file's error with the place it was named at.
+fn locate(spec: &ImageSpec, error: BootError) -> PlanError {
+    let (path, field) = match error.input() {
+        Some(BootInput::Initrd) => (spec.initrd.as_ref(), "initrd"),
+        Some(BootInput::EfiStub) => (spec.efi_stub.as_ref(), "efi-stub"),
+        Some(BootInput::SystemdBoot) => (spec.systemd_boot.as_ref(), "systemd-boot"),
+        Some(BootInput::CommandLine) => {
+            return PlanError::from(error).near(spec.cmdline.as_ref(), "cmdline");
+        }
+        _ => (spec.kernel.as_ref(), "kernel"),
+    };
+    PlanError::from(error).near(path, field)
+}
+
+fn host_content(path: &Located<std::path::PathBuf>, field: &str) -> Result<DiskMap, PlanError> {
+    read_host_file(&path.value).map_err(|error| error.at(path, field))
+}
+
+fn read_host_file(path: &Path) -> Result<DiskMap, PlanError> {
+    host_file(path).map_err(|error| PlanError::Tree(error.into()))
+}
+
+/// Places one file of the description.
+fn place(
+    file: &FileSpec,
+    disk: &Disk,
+    gathered: &mut PartitionTrees,
+    made: &Metadata,
+) -> Result<(), PlanError> {
+    let wanted = &file.partition.value;
+    let is_meant = |partition: &Partition| {
+        partition.label == *wanted || partition.number.to_string() == *wanted
+    };
+    let tree = disk
+        .partitions
+        .iter()
+        .position(is_meant)
+        .and_then(|index| gathered[index].as_mut())
+        .ok_or_else(|| {
+            let reason = format!("no partition {wanted:?} with a filesystem");
+            PlanError::Value(reason).at(&file.partition, "partition")
+        })?;
+    let content = match (&file.source, &file.text) {
+        (Some(source), None) => host_content(source, "source")?,
+        (None, Some(text)) => {
+            let mut content = DiskMap::new(text.value.len() as u64);
+            content
+                .insert_bytes(0, text.value.clone().into_bytes())
+                .expect("the map is as long as the text");
+            content
+        }
+        _ => {
+            let reason = "a file has either a source or a text".to_owned();
+            return Err(PlanError::Value(reason).at(&file.path, "path"));
+        }
+    };
+    let meta = Metadata {
+        mode: file.mode.as_ref().map_or(0o644, |mode| mode.value.0),
+        uid: file.uid.as_ref().map_or(0, |uid| uid.value),
+        gid: file.gid.as_ref().map_or(0, |gid| gid.value),
+        mtime: made.mtime,
+    };
+    tree.place_file(file.path.value.as_bytes(), meta, content)
+        .map_err(|error| PlanError::from(error).at(&file.path, "path"))?;
+    Ok(())
+}

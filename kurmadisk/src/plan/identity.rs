@@ -1,0 +1,104 @@
+//! Identifiers: the same for the same plan, others for another one.
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+use uuid::{Uuid, uuid};
+
+use super::contents::PartitionTrees;
+use super::resolve::Disk;
+use crate::spec::ImageSpec;
+use crate::tree;
+
+/// The namespace (RFC 9562, section 5.5) of all identifiers made here.
+const NAMESPACE: Uuid = uuid!("b6a0f3b0-6d1f-5c57-9a52-3c0ad7d5b3f1");
+
+/// What identifiers are derived from: UUIDs of version 5 over the image's name, its seed, and a
+/// digest of the plan, which is the description and every entry's name, type, size, mode, owner and
+/// time. Content does not count; who wants it to gives its digest as the seed.
+#[derive(Debug)]
+pub(super) struct Identity(Uuid);
+
+impl Identity {
+    pub fn new(spec: &ImageSpec, disk: &Disk, trees: &PartitionTrees) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(describe(spec, disk));
+        for tree in trees.iter().flatten() {
+            hash.update(tree::digest(tree));
+        }
+        let mut name = Vec::new();
+        for part in [disk.name.as_bytes(), disk.seed.as_bytes(), &hash.finalize()] {
+            name.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            name.extend_from_slice(part);
+        }
+        Self(Uuid::new_v5(&NAMESPACE, &name))
+    }
+
+    /// The image's own.
+    pub fn image(&self) -> Uuid {
+        self.0
+    }
+
+    /// The identifier of the part called `what`.
+    pub fn derive(&self, what: &str) -> Uuid {
+        Uuid::new_v5(&self.0, what.as_bytes())
+    }
+
+    /// An identifier of 32 bits, never zero.
+    pub fn derive_u32(&self, what: &str) -> u32 {
+        let [a, b, c, d, ..] = *self.derive(what).as_bytes();
+        u32::from_le_bytes([a, b, c, d]).max(1)
+    }
+}
+
+/// The description, a line each for the disk and its partitions; paths of the host don't count.
+fn describe(spec: &ImageSpec, disk: &Disk) -> String {
+    let mut text = format!(
+        "disk table={:?} sector={} align={}/{} size={:?} entries={} guid={:?} signature={:?} time={} cmdline={:?}\n",
+        disk.table,
+        disk.sector_size.bytes(),
+        disk.partition_alignment,
+        disk.disk_alignment,
+        disk.sectors,
+        disk.entries,
+        disk.guid,
+        disk.signature,
+        disk.time.seconds,
+        spec.cmdline.as_ref().map(|cmdline| &cmdline.value),
+    );
+    for partition in &disk.partitions {
+        let fs = partition.filesystem_spec();
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "partition {} label={:?} type={} guid={:?} first={:?} size={:?} attributes={} active={} \
+             hybrid={:?} content={:?} fs={:?} label={:?} free={:?} uuid={:?} block={:?} inodes={:?}/{:?} \
+             reserved={:?} journal={:?} errors={:?} lost-found={:?} bits={:?} cluster={:?} serial={:?}",
+            partition.number,
+            partition.label,
+            partition.kind,
+            partition.guid,
+            partition.first,
+            partition.size,
+            partition.attributes,
+            partition.active,
+            partition.hybrid,
+            partition.content,
+            partition.filesystem,
+            fs.label.as_ref().map(|field| &field.value),
+            fs.free.as_ref().map(|field| field.value),
+            fs.uuid.as_ref().map(|field| field.value),
+            fs.block_size.as_ref().map(|field| field.value),
+            fs.inodes.as_ref().map(|field| field.value),
+            fs.bytes_per_inode.as_ref().map(|field| field.value),
+            fs.reserved.as_ref().map(|field| field.value),
+            fs.journal.as_ref().map(|field| field.value),
+            fs.errors.as_ref().map(|field| field.value),
+            fs.lost_found.as_ref().map(|field| field.value),
+            fs.fat_bits.as_ref().map(|field| field.value),
+            fs.cluster_size.as_ref().map(|field| field.value),
+            fs.serial.as_ref().map(|field| field.value),
+        );
+    }
+    text
+}

@@ -1,0 +1,278 @@
+//! The filesystems of a plan, and the sizes they ask for.
+
+use crate::fs::ext4::{BlockSize, ErrorPolicy, Ext4Options, Ext4Plan, InodeCount, JournalSize};
+use crate::fs::fat::{FatOptions, FatPlan, FatType};
+use crate::fs::{FreeSpace, Volume, VolumeSize};
+use crate::layout::{DiskLayout, PlacedPartition, SectorSize, Size};
+use crate::spec::{ErrorsSpec, FilesystemKind, FreeSpec, Located, PerMille, SizeSpec};
+use crate::tree::Tree;
+
+use super::PlannedPartition;
+use super::contents::PartitionTrees;
+use super::error::PlanError;
+use super::identity::Identity;
+use super::resolve::{Disk, Partition};
+
+/// Free space of a filesystem sized for its content, where nothing else is said.
+const FREE: FreeSpec = FreeSpec::Share(PerMille(100));
+
+/// The sizes of the partitions, in their order.
+#[derive(Debug)]
+pub(super) struct Sizes(Vec<Wanted>);
+
+#[derive(Debug)]
+enum Wanted {
+    /// What the others leave.
+    Rest,
+    /// So many sectors, whatever is in it.
+    Sectors(u64),
+    /// What this filesystem needs, rounded up to whole units of the partitions' alignment.
+    Volume { sectors: u64, volume: Volume },
+}
+
+impl Sizes {
+    /// In sectors; none for the rest of the disk.
+    pub fn sectors(&self) -> impl Iterator<Item = Option<u64>> {
+        self.0.iter().map(|wanted| match wanted {
+            Wanted::Rest => None,
+            Wanted::Sectors(sectors) | Wanted::Volume { sectors, .. } => Some(*sectors),
+        })
+    }
+}
+
+/// Finds the size of every partition; those that depend on their content are planned for it.
+pub(super) fn sizes(
+    disk: &Disk,
+    trees: &PartitionTrees,
+    identity: &Identity,
+) -> Result<Sizes, PlanError> {
+    let wanted =
+        disk.partitions
+            .iter()
+            .zip(trees)
+            .map(|(partition, tree)| match (partition.size, tree) {
+                (SizeSpec::Fixed(size), _) => Ok(Wanted::Sectors(size.sectors(disk.sector_size))),
+                (SizeSpec::Auto, Some(tree)) => {
+                    let free = free_space(partition, disk.sector_size)?;
+                    let context = Context {
+                        disk,
+                        partition,
+                        identity,
+                    };
+                    let volume = context.plan(tree, VolumeSize::Auto(free), 0)?;
+                    let sectors = volume.size().div_ceil(disk.sector_size.bytes());
+                    let sectors = sectors.next_multiple_of(disk.partition_alignment.max(1));
+                    Ok(Wanted::Volume { sectors, volume })
+                }
+                (SizeSpec::Auto | SizeSpec::Rest, _) => Ok(Wanted::Rest),
+            });
+    wanted.collect::<Result<_, _>>().map(Sizes)
+}
+
+/// Plans the filesystems for the partitions as they were placed.
+pub(super) fn final_plans(
+    disk: &Disk,
+    trees: PartitionTrees,
+    sizes: Sizes,
+    layout: &DiskLayout,
+    identity: &Identity,
+) -> Result<Vec<PlannedPartition>, PlanError> {
+    let mut planned = Vec::new();
+    for ((partition, tree), wanted) in disk.partitions.iter().zip(trees).zip(sizes.0) {
+        let entry = layout
+            .partition(partition.number)
+            .expect("the layout has every partition that was asked for")
+            .clone();
+        let volume = match tree {
+            Some(tree) => {
+                let context = Context {
+                    disk,
+                    partition,
+                    identity,
+                };
+                Some((context.place(&tree, wanted, &entry, layout)?, tree))
+            }
+            None => None,
+        };
+        planned.push(PlannedPartition { entry, volume });
+    }
+    Ok(planned)
+}
+
+fn free_space(partition: &Partition, sector_size: SectorSize) -> Result<FreeSpace, PlanError> {
+    let free = partition.filesystem_spec().free.as_ref();
+    match free.map_or(FREE, |free| free.value) {
+        FreeSpec::Share(PerMille(share)) => Ok(FreeSpace::PerMille(share)),
+        FreeSpec::Size(size) => size
+            .bytes(sector_size)
+            .map(FreeSpace::Bytes)
+            .ok_or_else(|| PlanError::Value("more than 2^64 bytes".to_owned()).near(free, "free")),
+    }
+}
+
+/// What planning one partition's filesystem needs to know.
+#[derive(Clone, Copy)]
+struct Context<'a> {
+    disk: &'a Disk,
+    partition: &'a Partition,
+    identity: &'a Identity,
+}
+
+impl Context<'_> {
+    /// The filesystem for the partition's place. One that was sized for its content keeps its size;
+    /// what the alignment leaves over behind it stays unused.
+    fn place(
+        self,
+        tree: &Tree,
+        wanted: Wanted,
+        entry: &PlacedPartition,
+        layout: &DiskLayout,
+    ) -> Result<Volume, PlanError> {
+        let range = layout.byte_range(entry);
+        let size = match wanted {
+            Wanted::Volume {
+                volume: volume @ Volume::Ext4(_),
+                ..
+            } => return Ok(volume),
+            Wanted::Volume { volume, .. } => volume.size(),
+            Wanted::Rest | Wanted::Sectors(_) => range.end - range.start,
+        };
+        self.plan(tree, VolumeSize::Fixed(size), entry.first.0)
+    }
+
+    fn plan(self, tree: &Tree, size: VolumeSize, first: u64) -> Result<Volume, PlanError> {
+        let volume = match self.partition.filesystem {
+            Some(FilesystemKind::Fat) => {
+                let options = self.fat_options(first)?;
+                FatPlan::new(tree, size, &options)
+                    .map(Volume::Fat)
+                    .map_err(Into::into)
+            }
+            _ => {
+                let options = self.ext4_options()?;
+                Ext4Plan::new(tree, size, &options)
+                    .map(Volume::Ext4)
+                    .map_err(Into::into)
+            }
+        };
+        volume.map_err(|source| {
+            let error = PlanError::Volume {
+                partition: self.partition.name(),
+                source,
+            };
+            error.near(self.partition.spec.size.as_ref(), "size")
+        })
+    }
+
+    fn label(self) -> String {
+        let own = self.partition.filesystem_spec().label.as_ref();
+        own.map_or_else(|| self.partition.label.clone(), |label| label.value.clone())
+    }
+
+    fn fat_options(self, first: u64) -> Result<FatOptions, PlanError> {
+        let spec = self.partition.filesystem_spec();
+        let sector_size = self.disk.sector_size;
+        let number = self.partition.number;
+        let fat_type = spec.fat_bits.as_ref().map(|bits| match bits.value {
+            12 => Ok(FatType::Fat12),
+            16 => Ok(FatType::Fat16),
+            32 => Ok(FatType::Fat32),
+            other => Err(value(
+                bits,
+                "fat-bits",
+                format!("{other} is none of 12, 16 and 32"),
+            )),
+        });
+        let cluster = spec.cluster_size.as_ref().map(|size| {
+            u32::try_from(size.value.sectors(sector_size))
+                .map_err(|_| value(size, "cluster-size", "too large".to_owned()))
+        });
+        let label = self.label();
+        let derived = || self.identity.derive_u32(&format!("filesystem {number}"));
+        Ok(FatOptions {
+            label: (!label.is_empty()).then_some(label),
+            label_time: self.disk.time,
+            serial: spec
+                .serial
+                .as_ref()
+                .map_or_else(derived, |serial| serial.value),
+            fat_type: fat_type.transpose()?,
+            sector_size: u32::try_from(sector_size.bytes()).unwrap_or(512),
+            sectors_per_cluster: cluster.transpose()?,
+            // The field has 32 bits; firmware of disks beyond them does not read it.
+            hidden_sectors: u32::try_from(first).unwrap_or(u32::MAX),
+        })
+    }
+
+    fn ext4_options(self) -> Result<Ext4Options, PlanError> {
+        let spec = self.partition.filesystem_spec();
+        let number = self.partition.number;
+        let uuid = spec.uuid.as_ref().map(|uuid| uuid.value);
+        let uuid = uuid.unwrap_or_else(|| self.identity.derive(&format!("filesystem {number}")));
+        let hash_seed = self.identity.derive(&format!("hash seed {number}"));
+        let mut options = Ext4Options::new(uuid, hash_seed);
+        options.label = self.label();
+        options.time = self.disk.time;
+        if let Some(size) = &spec.block_size {
+            options.block_size = size
+                .value
+                .bytes(self.disk.sector_size)
+                .and_then(BlockSize::from_bytes)
+                .ok_or_else(|| {
+                    value(
+                        size,
+                        "block-size",
+                        "it must be 1024, 2048 or 4096".to_owned(),
+                    )
+                })?;
+        }
+        if let Some(bytes) = &spec.bytes_per_inode {
+            options.inodes = InodeCount::PerBytes(bytes.value);
+        }
+        if let Some(count) = &spec.inodes {
+            options.inodes = InodeCount::Exact(count.value);
+        }
+        if let Some(share) = &spec.reserved {
+            options.reserved_per_mille = share.value.0;
+        }
+        if let Some(journal) = &spec.journal {
+            options.journal = self.journal(journal, options.block_size)?;
+        }
+        if let Some(errors) = &spec.errors {
+            options.errors = match errors.value {
+                ErrorsSpec::Continue => ErrorPolicy::Continue,
+                ErrorsSpec::RemountRo => ErrorPolicy::RemountReadOnly,
+                ErrorsSpec::Panic => ErrorPolicy::Panic,
+            };
+        }
+        if let Some(wanted) = &spec.lost_found {
+            options.lost_found = wanted.value;
+        }
+        Ok(options)
+    }
+
+    fn journal(
+        self,
+        journal: &Located<SizeSpec>,
+        block_size: BlockSize,
+    ) -> Result<JournalSize, PlanError> {
+        match journal.value {
+            SizeSpec::Auto => Ok(JournalSize::Auto),
+            SizeSpec::Fixed(Size::Bytes(0) | Size::Sectors(0)) => Ok(JournalSize::None),
+            SizeSpec::Fixed(size) => size
+                .bytes(self.disk.sector_size)
+                .and_then(|bytes| u32::try_from(bytes / u64::from(block_size.bytes())).ok())
+                .map(JournalSize::Blocks)
+                .ok_or_else(|| value(journal, "journal", "too large".to_owned())),
+            SizeSpec::Rest => Err(value(
+                journal,
+                "journal",
+                "it is a size, \"auto\" or 0".to_owned(),
+            )),
+        }
+    }
+}
+
+fn value<T>(located: &Located<T>, field: &str, reason: String) -> PlanError {
+    PlanError::Value(reason).at(located, field)
+}

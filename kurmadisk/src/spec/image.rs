@@ -1,0 +1,209 @@
+//! The description of an image.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::layer::{Layer, layered};
+use super::located::Located;
+use super::parse::Document;
+use super::partition::PartitionSpec;
+use super::value::{Mode, SizeSpec};
+use crate::layout::Size;
+
+/// Everything a configuration file can say. Paths in it are relative to its folder.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct ImageSpec {
+    /// The image's name: part of its identity, and of its file's name.
+    pub name: Option<Located<String>>,
+    /// A built-in layout's name, or the path of a file with `[disk]` and `[[partition]]`.
+    pub layout: Option<Located<String>>,
+    /// The image's format, or several: the first is meant when only one can be.
+    pub format: Option<Located<String>>,
+    /// The image's path.
+    pub output: Option<Located<PathBuf>>,
+    /// Size of the disk.
+    pub size: Option<Located<SizeSpec>>,
+    /// Any text; another one gives other identifiers.
+    pub seed: Option<Located<String>>,
+    /// Time of what has none of its own: seconds since 1970.
+    pub source_date_epoch: Option<Located<i64>>,
+    /// Linux kernel.
+    pub kernel: Option<Located<PathBuf>>,
+    /// Initial RAM disk.
+    pub initrd: Option<Located<PathBuf>>,
+    /// Kernel command line.
+    pub cmdline: Option<Located<String>>,
+    /// Folder whose content goes into the root partition.
+    pub root: Option<Located<PathBuf>>,
+    /// Folder whose content goes into the OEM partition.
+    pub oem: Option<Located<PathBuf>>,
+    /// UEFI stub that a unified kernel image begins with.
+    pub efi_stub: Option<Located<PathBuf>>,
+    /// The systemd-boot boot manager.
+    pub systemd_boot: Option<Located<PathBuf>>,
+    /// The disk and its table.
+    pub disk: DiskSpec,
+    /// The partitions (`[[partition]]`).
+    #[serde(rename = "partition")]
+    pub partitions: Vec<PartitionSpec>,
+    /// Single files to be placed (`[[files]]`).
+    pub files: Vec<FileSpec>,
+}
+
+layered!(ImageSpec {
+    name,
+    layout,
+    format,
+    output,
+    size,
+    seed,
+    source_date_epoch,
+    kernel,
+    initrd,
+    cmdline,
+    root,
+    oem,
+    efi_stub,
+    systemd_boot,
+    disk,
+    partitions,
+    files,
+});
+
+/// The kind of partition table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TableKind {
+    /// GUID partition table.
+    Gpt,
+    /// Plain MBR.
+    Mbr,
+}
+
+/// The disk and its partition table (`[disk]`).
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct DiskSpec {
+    /// The kind of table.
+    pub table: Option<Located<TableKind>>,
+    /// Bytes in a sector: 512 or 4096.
+    pub sector_size: Option<Located<u64>>,
+    /// Partitions begin at a multiple of this.
+    pub partition_alignment: Option<Located<Size>>,
+    /// The disk's size is a multiple of this.
+    pub disk_alignment: Option<Located<Size>>,
+    /// GPT: number of entries.
+    pub entries: Option<Located<u32>>,
+    /// GPT: the disk's GUID.
+    pub guid: Option<Located<Uuid>>,
+    /// MBR: the disk's signature.
+    pub signature: Option<Located<u32>>,
+}
+
+layered!(DiskSpec {
+    table,
+    sector_size,
+    partition_alignment,
+    disk_alignment,
+    entries,
+    guid,
+    signature,
+});
+
+/// A file to be placed in a partition (`[[files]]`).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct FileSpec {
+    /// Label or number of the partition.
+    pub partition: Located<String>,
+    /// Where in its filesystem.
+    pub path: Located<String>,
+    /// The file on the host; this or `text`.
+    pub source: Option<Located<PathBuf>>,
+    /// The content itself; this or `source`.
+    pub text: Option<Located<String>>,
+    /// Permission bits; 0644 without it.
+    pub mode: Option<Located<Mode>>,
+    /// Owner; 0 without it.
+    pub uid: Option<Located<u32>>,
+    /// Group; 0 without it.
+    pub gid: Option<Located<u32>>,
+}
+
+/// Partitions of two layers are one when they have the same number.
+impl Layer for Vec<PartitionSpec> {
+    fn over(self, below: Self) -> Self {
+        let mut merged = below;
+        for upper in self {
+            let number = upper.number.as_ref().map(|number| number.value);
+            let same = merged.iter_mut().find(|lower| {
+                number.is_some() && lower.number.as_ref().map(|number| number.value) == number
+            });
+            match same {
+                Some(lower) => *lower = upper.over(std::mem::take(lower)),
+                None => merged.push(upper),
+            }
+        }
+        merged
+    }
+
+    fn locate(&mut self, document: &Document) {
+        for partition in self {
+            partition.locate(document);
+        }
+    }
+}
+
+/// Files of the upper layer come behind those of the lower.
+impl Layer for Vec<FileSpec> {
+    fn over(self, below: Self) -> Self {
+        below.into_iter().chain(self).collect()
+    }
+
+    fn locate(&mut self, document: &Document) {
+        for file in self {
+            file.partition.locate(document);
+            file.path.locate(document);
+            file.source.locate(document);
+            file.text.locate(document);
+            file.mode.locate(document);
+            file.uid.locate(document);
+            file.gid.locate(document);
+        }
+    }
+}
+
+impl ImageSpec {
+    /// This description over `below`: what it leaves out is taken from there.
+    #[must_use]
+    pub fn over(self, below: Self) -> Self {
+        Layer::over(self, below)
+    }
+
+    /// Makes relative paths relative to `folder`.
+    pub(super) fn resolve_paths(&mut self, folder: &std::path::Path) {
+        let fields = [
+            &mut self.output,
+            &mut self.kernel,
+            &mut self.initrd,
+            &mut self.root,
+            &mut self.oem,
+            &mut self.efi_stub,
+            &mut self.systemd_boot,
+        ];
+        let files = self.files.iter_mut().map(|file| &mut file.source);
+        if let Some(layout) = &mut self.layout
+            && !super::BUILT_IN_LAYOUTS
+                .iter()
+                .any(|(name, _)| *name == layout.value)
+        {
+            layout.value = folder.join(&layout.value).to_string_lossy().into_owned();
+        }
+        for path in fields.into_iter().chain(files).flatten() {
+            path.value = folder.join(&path.value);
+        }
+    }
+}

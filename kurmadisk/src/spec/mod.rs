@@ -1,0 +1,30 @@
+//! What the user wrote: the shape of a description, and where in it each value stands.
+//!
+//! A description comes in layers: the built-in layout or a layout file lies below, the
+//! configuration file above it, and options of the command line (or calls of the
+//! [`Builder`](crate::Builder)) on top. Each layer may leave out any field; the upper one's value
+//! counts. Partitions of two layers are one when they have the same number.
+//!
+//! Every value keeps its [`Place`], so that an error found much later still says where to look.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `located` | [`Located`], [`Place`] |
+//! | `layer` | putting one layer over another |
+//! | `image` | [`ImageSpec`]: everything but partitions |
+//! | `partition` | [`PartitionSpec`], [`FilesystemSpec`] |
+//! | `value` | values with a syntax of their own: sizes, shares, types |
+//! | `parse` | reading TOML; the built-in layouts |
+
+mod image;
+mod layer;
+mod located;
+mod parse;
+mod partition;
+mod value;
+
+pub use image::{DiskSpec, FileSpec, ImageSpec, TableKind};
+pub use located::{Located, Place};
+pub use parse::{BUILT_IN_LAYOUTS, SpecError};
+pub use partition::{Content, ErrorsSpec, FilesystemKind, FilesystemSpec, PartitionSpec};
+pub use value::{AttributeNames, FreeSpec, Mode, PerMille, SizeSpec};

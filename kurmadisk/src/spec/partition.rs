@@ -1,0 +1,142 @@
+//! Partitions and the filesystems in them.
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::layer::{Layer, layered};
+use super::located::Located;
+use super::parse::Document;
+use super::value::{AttributeNames, FreeSpec, PerMille, SizeSpec};
+use crate::layout::{PartitionType, Size};
+
+/// A partition that is wanted (`[[partition]]`).
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct PartitionSpec {
+    /// Number in the table, from 1 on; without it, one more than that of the one before.
+    pub number: Option<Located<u32>>,
+    /// Name in the table; of the filesystem too, unless that has its own.
+    pub label: Option<Located<String>>,
+    /// Type, by name, GUID or MBR type byte (`type`).
+    #[serde(rename = "type")]
+    pub kind: Option<Located<PartitionType>>,
+    /// The partition's own GUID; derived from the image's identity without it.
+    pub guid: Option<Located<Uuid>>,
+    /// Where it begins; without it, at the next aligned place.
+    pub first: Option<Located<Size>>,
+    /// Its size.
+    pub size: Option<Located<SizeSpec>>,
+    /// Attributes by name: `["priority=1", "successful"]`.
+    pub attributes: Option<Located<AttributeNames>>,
+    /// Whether an MBR, plain or hybrid, marks it active.
+    pub active: Option<Located<bool>>,
+    /// Type byte under which a hybrid MBR lists it too.
+    pub hybrid: Option<Located<u8>>,
+    /// Whether it takes what is left when the disk is given a size.
+    pub grow: Option<Located<bool>>,
+    /// What goes into it.
+    pub content: Option<Located<Content>>,
+    /// How its content is stored.
+    pub filesystem: FilesystemSpec,
+}
+
+layered!(PartitionSpec {
+    number,
+    label,
+    kind,
+    guid,
+    first,
+    size,
+    attributes,
+    active,
+    hybrid,
+    grow,
+    content,
+    filesystem,
+});
+
+/// What goes into a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Content {
+    /// What makes the disk boot: the boot loader, kernel and initrd.
+    Esp,
+    /// The tree of `--root`.
+    Root,
+    /// The tree of `--oem`.
+    Oem,
+}
+
+/// The kind of a filesystem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FilesystemKind {
+    /// FAT12, FAT16 or FAT32.
+    Fat,
+    /// ext4.
+    Ext4,
+}
+
+/// A filesystem (`[partition.filesystem]`).
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct FilesystemSpec {
+    /// Which (`type`); without it the partition stays empty.
+    #[serde(rename = "type")]
+    pub kind: Option<Located<FilesystemKind>>,
+    /// Its label; the partition's without it.
+    pub label: Option<Located<String>>,
+    /// Free space when the partition's size is `auto`.
+    pub free: Option<Located<FreeSpec>>,
+    /// ext4: its UUID.
+    pub uuid: Option<Located<Uuid>>,
+    /// ext4: bytes in a block.
+    pub block_size: Option<Located<Size>>,
+    /// ext4: number of inodes.
+    pub inodes: Option<Located<u32>>,
+    /// ext4: an inode for each so many bytes.
+    pub bytes_per_inode: Option<Located<u32>>,
+    /// ext4: share only root may fill.
+    pub reserved: Option<Located<PerMille>>,
+    /// ext4: size of the journal; `0` for none.
+    pub journal: Option<Located<SizeSpec>>,
+    /// ext4: what the kernel does on errors.
+    pub errors: Option<Located<ErrorsSpec>>,
+    /// ext4: whether there is a `/lost+found`.
+    pub lost_found: Option<Located<bool>>,
+    /// FAT: 12, 16 or 32.
+    pub fat_bits: Option<Located<u8>>,
+    /// FAT: bytes in a cluster.
+    pub cluster_size: Option<Located<Size>>,
+    /// FAT: serial number.
+    pub serial: Option<Located<u32>>,
+}
+
+layered!(FilesystemSpec {
+    kind,
+    label,
+    free,
+    uuid,
+    block_size,
+    inodes,
+    bytes_per_inode,
+    reserved,
+    journal,
+    errors,
+    lost_found,
+    fat_bits,
+    cluster_size,
+    serial,
+});
+
+/// The names `mount` has for what the kernel does on errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorsSpec {
+    /// Goes on.
+    Continue,
+    /// Goes on, read-only.
+    RemountRo,
+    /// Stops the machine.
+    Panic,
+}

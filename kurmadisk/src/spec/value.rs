@@ -1,0 +1,154 @@
+//! Values with a syntax of their own.
+
+use std::str::FromStr;
+
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::layout::{Attributes, Size, SizeError};
+
+/// The size of a disk or partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SizeSpec {
+    /// What its content needs.
+    Auto,
+    /// What the other partitions leave of the disk.
+    Rest,
+    /// This much.
+    Fixed(Size),
+}
+
+impl FromStr for SizeSpec {
+    type Err = SizeError;
+
+    fn from_str(text: &str) -> Result<Self, SizeError> {
+        match text.trim() {
+            "auto" => Ok(Self::Auto),
+            "rest" => Ok(Self::Rest),
+            size => size.parse().map(Self::Fixed),
+        }
+    }
+}
+
+/// Free space in a filesystem that is sized for its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FreeSpec {
+    /// A share of the filesystem: `10%`.
+    Share(PerMille),
+    /// This much: `64 MiB`.
+    Size(Size),
+}
+
+impl FromStr for FreeSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.trim().ends_with('%') {
+            return text.parse().map(Self::Share);
+        }
+        text.parse()
+            .map(Self::Size)
+            .map_err(|error: SizeError| error.to_string())
+    }
+}
+
+/// A share, written in percent: `5%`, `2.5%`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PerMille(pub u16);
+
+impl FromStr for PerMille {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refuse = || format!("{text:?} is not a share such as \"5%\" or \"2.5%\" below 100%");
+        let number = text.trim().strip_suffix('%').ok_or_else(refuse)?.trim();
+        let (whole, tenth) = number.split_once('.').unwrap_or((number, "0"));
+        let digit = |text: &str| {
+            let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            digits.then(|| text.parse::<u16>().ok()).flatten()
+        };
+        match (digit(whole), digit(tenth)) {
+            (Some(whole @ 0..100), Some(tenth @ 0..10)) => Ok(Self(whole * 10 + tenth)),
+            _ => Err(refuse()),
+        }
+    }
+}
+
+/// Permission bits, written in octal: `"0644"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mode(pub u16);
+
+impl FromStr for Mode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match u16::from_str_radix(text, 8) {
+            Ok(mode @ 0..=0o7777) => Ok(Self(mode)),
+            _ => Err(format!("{text:?} is not a mode such as \"0644\"")),
+        }
+    }
+}
+
+/// Deserializes by [`FromStr`]; an integer is taken as its digits.
+fn by_text<'de, T, D>(deserializer: D, expecting: &'static str) -> Result<T, D::Error>
+where
+    T: FromStr<Err: std::fmt::Display>,
+    D: Deserializer<'de>,
+{
+    struct Text<T>(&'static str, std::marker::PhantomData<T>);
+
+    impl<T: FromStr<Err: std::fmt::Display>> Visitor<'_> for Text<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(self.0)
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+            text.parse().map_err(E::custom)
+        }
+
+        fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
+            self.visit_str(&number.to_string())
+        }
+    }
+
+    deserializer.deserialize_any(Text(expecting, std::marker::PhantomData))
+}
+
+macro_rules! deserialize_by_text {
+    ($($name:ty => $expecting:literal),+ $(,)?) => {
+        $(impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                by_text(deserializer, $expecting)
+            }
+        })+
+    };
+}
+
+deserialize_by_text! {
+    SizeSpec => "a size such as \"256 MiB\", \"auto\" or \"rest\"",
+    FreeSpec => "a size such as \"64 MiB\", or a share such as \"10%\"",
+    PerMille => "a share such as \"5%\"",
+    Mode => "a mode in octal such as \"0644\"",
+}
+
+/// Attributes as a list of names, or one text with commas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttributeNames(pub Attributes);
+
+impl<'de> Deserialize<'de> for AttributeNames {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Names {
+            One(String),
+            List(Vec<String>),
+        }
+        let text = match Names::deserialize(deserializer)? {
+            Names::One(text) => text,
+            Names::List(names) => names.join(","),
+        };
+        text.parse().map(Self).map_err(D::Error::custom)
+    }
+}
