@@ -114,11 +114,8 @@ fn release(kernel: &dyn ReadAt, setup: &SetupHeader) -> io::Result<Option<String
     if setup.kernel_version.get() == 0 || start >= end {
         return Ok(None);
     }
-    let mut text = Vec::new();
-    text.resize_with(
-        usize::try_from((end - start).min(VERSION_LEN)).map_err(io::Error::other)?,
-        Default::default,
-    );
+    let len = usize::try_from((end - start).min(VERSION_LEN)).map_err(io::Error::other)?;
+    let mut text = vec![0; len];
     kernel.read_exact_at(start, &mut text)?;
     let word = text.split(|byte| *byte == 0 || *byte == b' ').next();
     let word = word.filter(|word| !word.is_empty() && word.iter().all(u8::is_ascii_graphic));

@@ -22,7 +22,7 @@ use spec::{
 };
 
 /// Bytes of a section that are looked at to find out what an image is.
-const MARK_LEN: u64 = 256;
+const MARK_LEN: usize = 256;
 
 /// The headers of an EFI application for x86-64.
 #[derive(Clone, Debug)]
@@ -109,9 +109,10 @@ impl Pe {
         let Some(section) = self.section(name) else {
             return Ok(false);
         };
-        let len = u64::from(section.size_of_raw_data.get()).min(MARK_LEN);
+        let raw = usize::try_from(section.size_of_raw_data.get()).unwrap_or(MARK_LEN);
+        let mut bytes = vec![0; raw.min(MARK_LEN)];
         let offset = section.pointer_to_raw_data.get().into();
-        let bytes: Vec<u8> = read_rows(image, offset, len, "marked section")?;
+        read_bytes(image, offset, &mut bytes, "section content")?;
         Ok(bytes.windows(mark.len()).any(|window| window == mark))
     }
 }

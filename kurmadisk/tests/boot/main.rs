@@ -1,0 +1,7 @@
+//! What makes a disk boot, judged by binutils and by booting it in QEMU.
+
+mod hostile;
+mod machine;
+mod stage;
+mod support;
+mod uki;
