@@ -2,13 +2,14 @@
 
 use std::ops::ControlFlow;
 
+use crate::buffer::PageBuffer;
 use crate::error::EmitError;
 use crate::map::{ContentCursor, DiskMap};
 use crate::output::Output;
 
 /// Bytes gathered before they are written: large enough that calls don't count, small enough that
-/// they stay in the processor's cache between reading and writing.
-const BUFFER: usize = 1 << 20;
+/// they stay in the processor's second-level cache between reading and writing.
+const BUFFER: usize = 256 << 10;
 
 /// Gaps shorter than this are written as zeros rather than skipped: a call costs more.
 const SMALL_GAP: u64 = 16 << 10;
@@ -36,7 +37,7 @@ pub fn write_map(
 ) -> Result<(), EmitError> {
     let mut pass = Pass {
         out,
-        buffer: vec![0; BUFFER].into_boxed_slice(),
+        buffer: PageBuffer::new(BUFFER),
         start: 0,
         filled: 0,
         done: 0,
@@ -65,7 +66,7 @@ pub fn write_map(
 
 struct Pass<'a> {
     out: &'a mut dyn Output,
-    buffer: Box<[u8]>,
+    buffer: PageBuffer,
     /// Offset in the output of the buffer's first byte.
     start: u64,
     filled: usize,

@@ -27,11 +27,56 @@
 //! | [`error`] | one error type per area |
 //!
 //! The containers themselves are private: `raw`, `vdi` and `vmdk`, each with the on-disk structures
-//! in its `spec`, the writer's decisions apart from the reader. They share `table` (tables of block
-//! numbers), `runs` (reading a disk that lies in runs of blocks) `ordered` (work in several
-//! threads, results in order) and `incompressible` (content not worth deflating).
+//! in its `spec`, and the writer apart from the reader. They share:
+//!
+//! | module | holds |
+//! |---|---|
+//! | `table` | tables of block numbers |
+//! | `runs` | reading a disk that lies in runs of blocks |
+//! | `ordered` | work in several threads, results in order |
+//! | `incompressible` | telling content that is not worth deflating |
+//! | `buffer` | memory that begins at a page |
+//!
+//! A new format is one more such module with a `Format` (see `image`) and a signature (see `open`).
+//!
+//! # Example
+//!
+//! ```
+//! # #[cfg(feature = "vdi")] {
+//! use std::num::NonZero;
+//! use std::ops::ControlFlow;
+//!
+//! use kurmadisk_formats::image::{ImageFormat, ImageOptions};
+//! use kurmadisk_formats::map::DiskMap;
+//! use kurmadisk_formats::output::NewFile;
+//! use kurmadisk_formats::read_at::ReadAt;
+//! use uuid::Uuid;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! let mut disk = DiskMap::new(64 << 20);
+//! disk.insert_bytes(1 << 20, &b"hello"[..])?;
+//!
+//! let options = ImageOptions {
+//!     identity: Uuid::new_v5(&Uuid::NAMESPACE_URL, b"https://example.org/hello"),
+//!     file_name: "hello.vdi".to_owned(),
+//!     threads: NonZero::<usize>::MIN,
+//! };
+//! let path = folder.path().join("hello.vdi");
+//! let mut file = NewFile::create(&path)?;
+//! ImageFormat::Vdi.write(&disk, &options, &mut file, &mut |_| ControlFlow::Continue(()))?;
+//! file.commit()?;
+//!
+//! let image = kurmadisk_formats::open::open(&path)?;
+//! let mut found = [0; 5];
+//! image.read_exact_at(1 << 20, &mut found)?;
+//! assert_eq!(&found, b"hello");
+//! # Ok(()) }
+//! # main().unwrap() }
+//! ```
 #![deny(missing_docs)]
 
+mod buffer;
 pub mod emit;
 pub mod error;
 pub mod host;
