@@ -90,7 +90,8 @@ fn source_date_epoch() -> Result<Option<Located<i64>>, Box<dyn Error>> {
         return Ok(None);
     };
     let seconds = text.to_str().and_then(|text| text.trim().parse().ok());
-    let seconds = seconds.ok_or_else(|| format!("{NAME} is {text:?}, not a number of seconds"))?;
+    let seconds =
+        seconds.ok_or_else(|| format!("{NAME} is {}, not a number of seconds", text.display()))?;
     Ok(Some(Located {
         value: seconds,
         place: Place::Option(NAME),

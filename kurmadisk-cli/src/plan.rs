@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use kurmadisk::boot::BootMethod;
 use kurmadisk::plan::{PartitionReport, PlanReport};
 use kurmadisk::{ImageFormat, PredictedSize};
 use serde_json::json;
@@ -81,6 +82,7 @@ fn print_disk(report: &PlanReport) {
         table.row(row(partition));
     }
     print!("{table}");
+    println!("boot: {}", boot(report));
 }
 
 fn row(partition: &PartitionReport) -> [String; 11] {
@@ -99,4 +101,21 @@ fn row(partition: &PartitionReport) -> [String; 11] {
         filesystem.map_or_else(String::new, |fs| text::size(fs.free)),
         inodes.unwrap_or_default(),
     ]
+}
+
+/// How the disk boots, in words.
+fn boot(report: &PlanReport) -> String {
+    let started = match report.boot {
+        BootMethod::None => return "UEFI firmware finds nothing to start".to_owned(),
+        BootMethod::Kernel => "the kernel by itself; Linux gets no command line and no initrd so",
+        BootMethod::UnifiedImage => "a unified kernel image",
+        BootMethod::ManagedEntry => "systemd-boot with an entry",
+        BootMethod::ManagedImage => "systemd-boot with a unified kernel image",
+        _ => "another way",
+    };
+    let release = report.kernel_release.as_ref();
+    release.map_or_else(
+        || started.to_owned(),
+        |release| format!("{started} ({release})"),
+    )
 }

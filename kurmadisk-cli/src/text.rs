@@ -1,6 +1,6 @@
 //! Tables and sizes for people.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// A size in the largest binary unit it has one of, with one decimal unless it is whole.
 pub fn size(bytes: u64) -> String {
@@ -54,7 +54,7 @@ impl<const N: usize> fmt::Display for Table<N> {
         for row in std::iter::once(&head).chain(&self.rows) {
             let mut line = String::new();
             for (cell, width) in row.iter().zip(&widths).filter(|(_, width)| **width > 0) {
-                line.push_str(&format!("{cell:width$}  "));
+                let _ = write!(line, "{cell:width$}  ");
             }
             writeln!(f, "{}", line.trim_end())?;
         }

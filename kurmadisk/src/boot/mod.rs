@@ -38,6 +38,7 @@ mod text;
 pub mod uki;
 
 use kurmadisk_formats::map::DiskMap;
+use serde::Serialize;
 
 pub use error::{BootError, BootInput};
 pub use host_file::host_file;
@@ -67,7 +68,8 @@ pub struct BootFiles {
 }
 
 /// What firmware starts, and how the kernel comes to run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum BootMethod {
     /// UEFI firmware finds nothing to start.

@@ -16,7 +16,7 @@ pub enum Volume {
     /// FAT12, FAT16 or FAT32.
     Fat(FatPlan),
     /// ext4.
-    Ext4(Ext4Plan),
+    Ext4(Box<Ext4Plan>),
 }
 
 /// A filesystem cannot be made.

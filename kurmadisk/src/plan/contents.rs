@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use kurmadisk_formats::map::DiskMap;
+use kurmadisk_formats::read_at::ReadAt;
 
 use super::error::PlanError;
 use super::resolve::{Disk, Partition};
-use crate::boot::{self, BootError, BootFiles, BootInput, host_file};
+use crate::boot::{self, BootError, BootFiles, BootInput, BootSummary, host_file};
 use crate::spec::{Content, FileSpec, ImageSpec, Located};
-use crate::tree::{Metadata, Tree, from_dir};
+use crate::tree::{Metadata, NodeKind, Tree, from_dir};
 
 /// Trees a program brings itself, in place of the folders a description names.
 #[derive(Clone, Debug, Default)]
@@ -26,8 +27,9 @@ pub(super) fn gather(
     spec: &ImageSpec,
     disk: &Disk,
     trees: Trees,
-) -> Result<PartitionTrees, PlanError> {
+) -> Result<(PartitionTrees, BootSummary), PlanError> {
     let root = folder(trees.root, spec.root.as_ref(), "root")?;
+    let os_release = root.as_ref().and_then(os_release);
     let oem = folder(trees.oem, spec.oem.as_ref(), "oem")?;
     let made = Metadata {
         mode: 0o755,
@@ -55,11 +57,27 @@ pub(super) fn gather(
         spec.oem.as_ref(),
         "oem",
     )?;
-    stage_boot(spec, disk, &mut gathered, &made)?;
+    let boot = stage_boot(spec, disk, &mut gathered, &made, os_release)?;
     for file in &spec.files {
         place(file, disk, &mut gathered, &made)?;
     }
-    Ok(gathered)
+    Ok((gathered, boot))
+}
+
+/// What the system in a tree says of itself (os-release(5)); none when it says nothing readable.
+fn os_release(root: &Tree) -> Option<String> {
+    /// More than any such file has; another one is not read into memory.
+    const MOST: u64 = 64 << 10;
+    let paths = [&b"etc/os-release"[..], b"usr/lib/os-release"];
+    let content = paths
+        .iter()
+        .find_map(|path| match &root.node(root.lookup(path)?).kind {
+            NodeKind::File(content) if content.len() <= MOST => Some(content),
+            _ => None,
+        })?;
+    let mut bytes = vec![0; usize::try_from(content.len()).ok()?];
+    content.reader().read_exact_at(0, &mut bytes).ok()?;
+    String::from_utf8(bytes).ok()
 }
 
 fn folder(
@@ -109,7 +127,8 @@ fn stage_boot(
     disk: &Disk,
     gathered: &mut PartitionTrees,
     made: &Metadata,
-) -> Result<(), PlanError> {
+    os_release: Option<String>,
+) -> Result<BootSummary, PlanError> {
     let content = |path: Option<&Located<std::path::PathBuf>>, field: &str| {
         path.map(|path| host_content(path, field)).transpose()
     };
@@ -127,12 +146,11 @@ fn stage_boot(
             .partitions
             .iter()
             .any(|partition| partition.kind == crate::layout::PartitionType::KURMAOS_SLOT),
-        os_release: None,
+        os_release,
     };
     let esp = find(disk, Content::Esp).and_then(|index| gathered[index].as_mut());
     if let Some(esp) = esp {
-        boot::stage(esp, &files, made).map_err(|error| locate(spec, error))?;
-        return Ok(());
+        return boot::stage(esp, &files, made).map_err(|error| locate(spec, error));
     }
     // Without a root either there is nowhere to stage: what is given is checked all the same.
     let mut nowhere = Tree::new(made.clone());
@@ -144,7 +162,7 @@ fn stage_boot(
         let reason = "the layout has no partition for it (content = \"esp\")".to_owned();
         return Err(PlanError::Value(reason).near(spec.kernel.as_ref(), "kernel"));
     }
-    Ok(())
+    Ok(staged)
 }
 
 /// A boot file's error with the place it was named at.

@@ -58,7 +58,7 @@ fn describe(spec: &ImageSpec, disk: &Disk) -> String {
         disk.table,
         disk.sector_size.bytes(),
         disk.partition_alignment,
-        disk.disk_alignment,
+        disk.size_alignment,
         disk.sectors,
         disk.entries,
         disk.guid,

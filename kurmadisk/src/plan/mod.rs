@@ -31,6 +31,7 @@ pub use error::PlanError;
 pub use report::{FileReport, PartitionReport, PlanReport, VolumeReport};
 
 use crate::assemble::{self, AssembleError};
+use crate::boot::BootSummary;
 use crate::fs::Volume;
 use crate::layout::{DiskLayout, PlacedPartition};
 use crate::spec::ImageSpec;
@@ -44,6 +45,7 @@ pub struct Plan {
     identity: Uuid,
     layout: DiskLayout,
     partitions: Vec<PlannedPartition>,
+    boot: BootSummary,
 }
 
 /// A partition, and the filesystem in it.
@@ -60,7 +62,7 @@ impl Plan {
     pub fn new(spec: &ImageSpec, trees: Trees) -> Result<Self, PlanError> {
         let spec = spec.clone().with_layout()?;
         let disk = resolve::disk(&spec)?;
-        let trees = contents::gather(&spec, &disk, trees)?;
+        let (trees, boot) = contents::gather(&spec, &disk, trees)?;
         let identity = Identity::new(&spec, &disk, &trees);
         let sized = volumes::sizes(&disk, &trees, &identity)?;
         let layout = resolve::arrange(&disk, &sized, &identity)?;
@@ -70,6 +72,7 @@ impl Plan {
             identity: identity.image(),
             layout,
             partitions,
+            boot,
         })
     }
 
@@ -95,6 +98,12 @@ impl Plan {
     #[must_use]
     pub fn partitions(&self) -> &[PlannedPartition] {
         &self.partitions
+    }
+
+    /// How the disk boots.
+    #[must_use]
+    pub fn boot(&self) -> &BootSummary {
+        &self.boot
     }
 
     /// The whole disk as an extent map.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{Plan, PlannedPartition};
+use crate::boot::BootMethod;
 use crate::layout::{DiskLayout, Scheme};
 
 /// Everything a plan says, ready for JSON. Offsets and sizes are in bytes unless named otherwise.
@@ -23,6 +24,11 @@ pub struct PlanReport {
     pub sectors: u64,
     /// The disk's length.
     pub size: u64,
+    /// What UEFI firmware starts: `none`, `kernel`, `unified-image`, `managed-entry` or
+    /// `managed-image`.
+    pub boot: BootMethod,
+    /// The kernel's release, when its header tells.
+    pub kernel_release: Option<String>,
     /// The partitions, in their order on disk.
     pub partitions: Vec<PartitionReport>,
 }
@@ -108,6 +114,8 @@ impl Plan {
             sector_size: layout.sector_size.bytes(),
             sectors: layout.sectors,
             size: layout.len_bytes(),
+            boot: self.boot.method,
+            kernel_release: self.boot.kernel_release.clone(),
             partitions: partitions
                 .map(|planned| partition(layout, planned, with_files))
                 .collect(),

@@ -26,7 +26,7 @@ pub(super) struct Disk {
     pub table: TableKind,
     pub sector_size: SectorSize,
     pub partition_alignment: u64,
-    pub disk_alignment: u64,
+    pub size_alignment: u64,
     /// In sectors, when the disk has a size of its own.
     pub sectors: Option<u64>,
     pub entries: u32,
@@ -107,7 +107,7 @@ pub(super) fn disk(spec: &ImageSpec) -> Result<Disk, PlanError> {
         table: value(spec.disk.table.as_ref()).unwrap_or(TableKind::Gpt),
         sector_size,
         partition_alignment: alignment(spec.disk.partition_alignment.as_ref()),
-        disk_alignment: alignment(spec.disk.disk_alignment.as_ref()),
+        size_alignment: alignment(spec.disk.disk_alignment.as_ref()),
         sectors,
         entries: value(spec.disk.entries.as_ref()).unwrap_or(crate::layout::GPT_MIN_ENTRIES),
         guid: value(spec.disk.guid.as_ref()),
@@ -230,7 +230,7 @@ pub(super) fn arrange(
         sector_size: disk.sector_size,
         scheme,
         partition_alignment: disk.partition_alignment,
-        disk_alignment: disk.disk_alignment,
+        disk_alignment: disk.size_alignment,
         disk_sectors: disk.sectors,
         partitions: partitions
             .map(|(partition, size)| PartitionRequest {

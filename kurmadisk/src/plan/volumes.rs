@@ -2,7 +2,7 @@
 
 use crate::fs::ext4::{BlockSize, ErrorPolicy, Ext4Options, Ext4Plan, InodeCount, JournalSize};
 use crate::fs::fat::{FatOptions, FatPlan, FatType};
-use crate::fs::{FreeSpace, Volume, VolumeSize};
+use crate::fs::{FreeSpace, Volume, VolumeError, VolumeSize};
 use crate::layout::{DiskLayout, PlacedPartition, SectorSize, Size};
 use crate::spec::{ErrorsSpec, FilesystemKind, FreeSpec, Located, PerMille, SizeSpec};
 use crate::tree::Tree;
@@ -27,7 +27,7 @@ enum Wanted {
     /// So many sectors, whatever is in it.
     Sectors(u64),
     /// What this filesystem needs, rounded up to whole units of the partitions' alignment.
-    Volume { sectors: u64, volume: Volume },
+    Volume { sectors: u64, volume: Box<Volume> },
 }
 
 impl Sizes {
@@ -62,7 +62,10 @@ pub(super) fn sizes(
                     let volume = context.plan(tree, VolumeSize::Auto(free), 0)?;
                     let sectors = volume.size().div_ceil(disk.sector_size.bytes());
                     let sectors = sectors.next_multiple_of(disk.partition_alignment.max(1));
-                    Ok(Wanted::Volume { sectors, volume })
+                    Ok(Wanted::Volume {
+                        sectors,
+                        volume: Box::new(volume),
+                    })
                 }
                 (SizeSpec::Auto | SizeSpec::Rest, _) => Ok(Wanted::Rest),
             });
@@ -130,10 +133,9 @@ impl Context<'_> {
     ) -> Result<Volume, PlanError> {
         let range = layout.byte_range(entry);
         let size = match wanted {
-            Wanted::Volume {
-                volume: volume @ Volume::Ext4(_),
-                ..
-            } => return Ok(volume),
+            Wanted::Volume { volume, .. } if matches!(*volume, Volume::Ext4(_)) => {
+                return Ok(*volume);
+            }
             Wanted::Volume { volume, .. } => volume.size(),
             Wanted::Rest | Wanted::Sectors(_) => range.end - range.start,
         };
@@ -141,19 +143,13 @@ impl Context<'_> {
     }
 
     fn plan(self, tree: &Tree, size: VolumeSize, first: u64) -> Result<Volume, PlanError> {
-        let volume = match self.partition.filesystem {
-            Some(FilesystemKind::Fat) => {
-                let options = self.fat_options(first)?;
-                FatPlan::new(tree, size, &options)
-                    .map(Volume::Fat)
-                    .map_err(Into::into)
-            }
-            _ => {
-                let options = self.ext4_options()?;
-                Ext4Plan::new(tree, size, &options)
-                    .map(Volume::Ext4)
-                    .map_err(Into::into)
-            }
+        let volume = if self.partition.filesystem == Some(FilesystemKind::Fat) {
+            let plan = FatPlan::new(tree, size, &self.fat_options(first)?);
+            plan.map(Volume::Fat).map_err(VolumeError::from)
+        } else {
+            let plan = Ext4Plan::new(tree, size, &self.ext4_options()?);
+            plan.map(|plan| Volume::Ext4(Box::new(plan)))
+                .map_err(VolumeError::from)
         };
         volume.map_err(|source| {
             let error = PlanError::Volume {

@@ -40,7 +40,7 @@ fn describe(hash: &mut Sha256, path: &[u8], node: &Node, same: u64) {
         }
         NodeKind::CharDevice(device) => tagged(hash, b'c', device_bits(device.major, device.minor)),
         NodeKind::BlockDevice(device) => {
-            tagged(hash, b'b', device_bits(device.major, device.minor))
+            tagged(hash, b'b', device_bits(device.major, device.minor));
         }
         NodeKind::Fifo => tagged(hash, b'p', 0),
         NodeKind::Socket => tagged(hash, b's', 0),

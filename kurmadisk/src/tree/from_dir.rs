@@ -28,7 +28,7 @@ pub fn from_dir(path: &Path) -> Result<Tree, TreeError> {
     };
     let mut pending = vec![(Tree::ROOT, path.to_path_buf())];
     while let Some((dir, path)) = pending.pop() {
-        scan.directory(dir, path, &mut pending)?;
+        scan.directory(dir, &path, &mut pending)?;
     }
     Ok(scan.finish())
 }
@@ -52,12 +52,12 @@ impl Scan {
     fn directory(
         &mut self,
         dir: NodeId,
-        path: PathBuf,
+        path: &Path,
         pending: &mut Vec<(NodeId, PathBuf)>,
     ) -> Result<(), TreeError> {
-        let mut entries = host::read_dir(&path).map_err(|source| read_error(&path, source))?;
+        let mut entries = host::read_dir(path).map_err(|source| read_error(path, source))?;
         entries.sort_unstable_by(|a, b| a.name_bytes().cmp(b.name_bytes()));
-        let stored = self.store.add_dir(path.clone());
+        let stored = self.store.add_dir(path.to_path_buf());
         for entry in entries {
             let at = path.join(&entry.name);
             let node = self

@@ -151,6 +151,6 @@ impl NodeWriter<'_> {
 
 /// The halves of a block number of 48 bits.
 pub fn split48(block: u64) -> (u32, u16) {
-    let [a, b, c, d, e, f, _, _] = block.to_le_bytes();
-    (u32::from_le_bytes([a, b, c, d]), u16::from_le_bytes([e, f]))
+    let low = u32::try_from(block & 0xffff_ffff).unwrap_or(0);
+    (low, u16::try_from(block >> 32 & 0xffff).unwrap_or(0))
 }

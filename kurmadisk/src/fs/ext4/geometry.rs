@@ -225,7 +225,7 @@ fn join(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
 pub fn has_backup(group: u32) -> bool {
     let power_of = |base: u32| {
         let mut rest = group;
-        while rest % base == 0 && rest > 1 {
+        while rest > 1 && rest.is_multiple_of(base) {
             rest /= base;
         }
         rest == 1

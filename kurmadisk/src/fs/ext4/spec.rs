@@ -151,7 +151,7 @@ pub struct Superblock {
     pub lpf_ino: U32, // 0x268
     pub prj_quota_inum: U32,
     pub checksum_seed: U32, // 0x270
-    /// Eight more bits each of wtime, mtime, mkfs_time, lastcheck and the two errors' times.
+    /// Eight more bits each of `wtime`, `mtime`, `mkfs_time`, `lastcheck` and the two errors' times.
     pub time_hi: [u8; 6], // 0x274
     pub reserved: [u8; 386],
     pub checksum: U32, // 0x3fc
