@@ -1,12 +1,17 @@
-//! The plan as one extent map: the table, and each filesystem at its partition's place.
+//! The plan as one extent map (the table, and each filesystem at its partition's place), and as an
+//! image.
 
+use std::path::Path;
+
+use kurmadisk_formats::emit::OnProgress;
 use kurmadisk_formats::error::{EmitError, MapError, PlaceError};
+use kurmadisk_formats::image::{ImageFormat, ImageOptions, PredictedSize};
 use kurmadisk_formats::map::DiskMap;
+use kurmadisk_formats::output::NewFile;
 use thiserror::Error;
 
 use crate::fs::VolumeError;
-use crate::layout::DiskLayout;
-use crate::plan::PlannedPartition;
+use crate::plan::Plan;
 use crate::table::{self, TableError};
 
 /// A planned disk cannot be put together or written.
@@ -35,21 +40,64 @@ pub enum AssembleError {
     Emit(#[from] EmitError),
 }
 
-/// The map of the whole disk.
-pub(crate) fn disk_map(
-    layout: &DiskLayout,
-    partitions: &[PlannedPartition],
-) -> Result<DiskMap, AssembleError> {
-    let mut map = table::build(layout, None)?;
-    for partition in partitions {
-        let Some((volume, tree)) = &partition.volume else {
-            continue;
-        };
-        let number = partition.entry.number;
-        let content = volume
-            .build(tree)
-            .map_err(|source| AssembleError::Volume { number, source })?;
-        map.splice(layout.byte_range(&partition.entry).start, content)?;
+impl Plan {
+    /// The whole disk as an extent map.
+    pub fn disk_map(&self) -> Result<DiskMap, AssembleError> {
+        let layout = self.layout();
+        let mut map = table::build(layout, None)?;
+        for partition in self.partitions() {
+            let Some((volume, tree)) = &partition.volume else {
+                continue;
+            };
+            let number = partition.entry.number;
+            let content = volume
+                .build(tree)
+                .map_err(|source| AssembleError::Volume { number, source })?;
+            map.splice(layout.byte_range(&partition.entry).start, content)?;
+        }
+        Ok(map)
     }
-    Ok(map)
+
+    /// What an image of this disk in `file_name` says of itself.
+    #[must_use]
+    pub fn image_options(&self, file_name: &str) -> ImageOptions {
+        let threads = std::thread::available_parallelism();
+        ImageOptions {
+            identity: self.identity(),
+            file_name: file_name.to_owned(),
+            threads: threads.unwrap_or(std::num::NonZero::<usize>::MIN),
+        }
+    }
+
+    /// The size of an image's file.
+    pub fn predict(&self, format: ImageFormat) -> Result<PredictedSize, AssembleError> {
+        let map = self.disk_map()?;
+        let size: Result<_, PlaceError> = format.predict(&map, &self.image_options(self.name()));
+        Ok(size?)
+    }
+
+    /// Writes an image to `path`, which appears when it is complete, or not at all.
+    pub fn write(
+        &self,
+        format: ImageFormat,
+        path: &Path,
+        progress: &mut OnProgress<'_>,
+    ) -> Result<(), AssembleError> {
+        let file_name = path.file_name().unwrap_or_default().to_string_lossy();
+        self.write_with(format, &self.image_options(&file_name), path, progress)
+    }
+
+    /// Writes an image as [`write`](Self::write) does, with options of the caller's.
+    pub fn write_with(
+        &self,
+        format: ImageFormat,
+        options: &ImageOptions,
+        path: &Path,
+        progress: &mut OnProgress<'_>,
+    ) -> Result<(), AssembleError> {
+        let map = self.disk_map()?;
+        let mut out = NewFile::create(path)?;
+        format.write(&map, options, &mut out, progress)?;
+        Ok(out.commit()?)
+    }
 }

@@ -7,9 +7,11 @@
 //! | `contents` | the trees that go into them |
 //! | `identity` | identifiers derived from name, seed and a digest of all that |
 //! | `volumes` | the filesystems, and the sizes they ask for |
+//! | `arrange` | where the partitions lie |
 //! | `report` | the plan as people and programs read it |
 //! | `error` | [`PlanError`] |
 
+mod arrange;
 mod contents;
 mod error;
 mod identity;
@@ -17,20 +19,12 @@ mod report;
 mod resolve;
 mod volumes;
 
-use std::path::Path;
-
-use kurmadisk_formats::emit::OnProgress;
-use kurmadisk_formats::error::PlaceError;
-use kurmadisk_formats::image::{ImageFormat, ImageOptions, PredictedSize};
-use kurmadisk_formats::map::DiskMap;
-use kurmadisk_formats::output::NewFile;
 use uuid::Uuid;
 
 pub use contents::Trees;
 pub use error::PlanError;
 pub use report::{FileReport, PartitionReport, PlanReport, VolumeReport};
 
-use crate::assemble::{self, AssembleError};
 use crate::boot::BootSummary;
 use crate::fs::Volume;
 use crate::layout::{DiskLayout, PlacedPartition};
@@ -65,7 +59,7 @@ impl Plan {
         let (trees, boot) = contents::gather(&spec, &disk, trees)?;
         let identity = Identity::new(&spec, &disk, &trees);
         let sized = volumes::sizes(&disk, &trees, &identity)?;
-        let layout = resolve::arrange(&disk, &sized, &identity)?;
+        let layout = arrange::arrange(&disk, &sized, &identity)?;
         let partitions = volumes::final_plans(&disk, trees, sized, &layout, &identity)?;
         Ok(Self {
             name: disk.name,
@@ -104,53 +98,5 @@ impl Plan {
     #[must_use]
     pub fn boot(&self) -> &BootSummary {
         &self.boot
-    }
-
-    /// The whole disk as an extent map.
-    pub fn disk_map(&self) -> Result<DiskMap, AssembleError> {
-        assemble::disk_map(&self.layout, &self.partitions)
-    }
-
-    /// What an image of this disk in `file_name` says of itself.
-    #[must_use]
-    pub fn image_options(&self, file_name: &str) -> ImageOptions {
-        let threads = std::thread::available_parallelism();
-        ImageOptions {
-            identity: self.identity,
-            file_name: file_name.to_owned(),
-            threads: threads.unwrap_or(std::num::NonZero::<usize>::MIN),
-        }
-    }
-
-    /// The size of an image's file.
-    pub fn predict(&self, format: ImageFormat) -> Result<PredictedSize, AssembleError> {
-        let map = self.disk_map()?;
-        let size: Result<_, PlaceError> = format.predict(&map, &self.image_options(&self.name));
-        Ok(size?)
-    }
-
-    /// Writes an image to `path`, which appears when it is complete, or not at all.
-    pub fn write(
-        &self,
-        format: ImageFormat,
-        path: &Path,
-        progress: &mut OnProgress<'_>,
-    ) -> Result<(), AssembleError> {
-        let file_name = path.file_name().unwrap_or_default().to_string_lossy();
-        self.write_with(format, &self.image_options(&file_name), path, progress)
-    }
-
-    /// Writes an image as [`write`](Self::write) does, with options of the caller's.
-    pub fn write_with(
-        &self,
-        format: ImageFormat,
-        options: &ImageOptions,
-        path: &Path,
-        progress: &mut OnProgress<'_>,
-    ) -> Result<(), AssembleError> {
-        let map = self.disk_map()?;
-        let mut out = NewFile::create(path)?;
-        format.write(&map, options, &mut out, progress)?;
-        Ok(out.commit()?)
     }
 }
