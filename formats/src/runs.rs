@@ -6,24 +6,42 @@ use std::ops::Range;
 use crate::placement::Run;
 use crate::read_at::ReadAt;
 
+/// Two parts of an image share bytes of its file: the one at this offset (bytes) is one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Overlap(pub u64);
+
 /// Collects the allocated blocks of an image that is being opened.
 ///
-/// Blocks that may not overlap are at most as many as the file has room for: this bounds what a
-/// hostile image can make us hold.
-#[derive(Debug, Default)]
+/// Parts that share no bytes are together no longer than the file. More is refused as soon as it
+/// comes: this bounds what a hostile image can make us hold and read.
+#[derive(Debug)]
 pub(crate) struct RunCollector {
+    /// Bytes of the file that are not claimed yet.
+    room: u64,
     runs: Vec<Run>,
     reserved: Vec<Range<u64>>,
 }
 
 impl RunCollector {
+    /// For a file of `file_len` bytes.
+    pub(crate) fn new(file_len: u64) -> Self {
+        Self {
+            room: file_len,
+            runs: Vec::new(),
+            reserved: Vec::new(),
+        }
+    }
+
     /// Says that the container's own structures lie in this range of the file.
-    pub(crate) fn reserve(&mut self, range: Range<u64>) {
+    pub(crate) fn reserve(&mut self, range: Range<u64>) -> Result<(), Overlap> {
+        self.claim(range.start, range.end - range.start)?;
         self.reserved.push(range);
+        Ok(())
     }
 
     /// Adds a block; blocks come in ascending order on the disk.
-    pub(crate) fn push(&mut self, block: Run) {
+    pub(crate) fn push(&mut self, block: Run) -> Result<(), Overlap> {
+        self.claim(block.file, block.len)?;
         match self.runs.last_mut() {
             Some(last)
                 if last.disk + last.len == block.disk && last.file + last.len == block.file =>
@@ -32,14 +50,26 @@ impl RunCollector {
             }
             _ => self.runs.push(block),
         }
+        Ok(())
     }
 
-    /// The runs, if no two of them share bytes of the file with each other or with what is
-    /// reserved; else the offset in the file of one that does.
-    pub(crate) fn finish(self) -> Result<Vec<Run>, u64> {
-        let mut used = self.reserved;
+    /// Says that `len` bytes from offset `at` on are used, by what is checked elsewhere.
+    pub(crate) fn claim(&mut self, at: u64, len: u64) -> Result<(), Overlap> {
+        self.room = self.room.checked_sub(len).ok_or(Overlap(at))?;
+        Ok(())
+    }
+
+    /// Whether all parts so far lie apart.
+    pub(crate) fn check(&self) -> Result<(), Overlap> {
+        let mut used = self.reserved.clone();
         used.extend(self.runs.iter().map(|run| run.file..run.file + run.len));
-        first_overlap(&mut used).map_or(Ok(self.runs), Err)
+        first_overlap(&mut used).map_or(Ok(()), |at| Err(Overlap(at)))
+    }
+
+    /// The runs, if all parts lie apart.
+    pub(crate) fn finish(self) -> Result<Vec<Run>, Overlap> {
+        self.check()?;
+        Ok(self.runs)
     }
 }
 

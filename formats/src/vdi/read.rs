@@ -8,7 +8,7 @@ use crate::image::ImageFormat;
 use crate::open::{Fact, Image};
 use crate::placement::Run;
 use crate::read_at::ReadAt;
-use crate::runs::{RunCollector, RunReader};
+use crate::runs::{Overlap, RunCollector, RunReader};
 use crate::table;
 
 /// Blocks larger than VirtualBox makes them are not worth their trouble.
@@ -73,8 +73,8 @@ fn runs(header: &Header, file: &dyn ReadAt) -> Result<Vec<Run>, OpenError> {
     let size = header.disk_size.get();
     // Entries beyond the disk's end mean nothing.
     let count = size.div_ceil(block);
-    let mut runs = RunCollector::default();
-    runs.reserve(0..data);
+    let mut runs = RunCollector::new(file.len());
+    runs.reserve(0..data.min(file.len())).map_err(overlap)?;
     let map = u64::from(header.blocks_offset.get());
     table::for_each(file, map, count, |number, entry| {
         if entry == spec::FREE || entry == spec::ZERO {
@@ -92,11 +92,9 @@ fn runs(header: &Header, file: &dyn ReadAt) -> Result<Vec<Run>, OpenError> {
                 run.file
             )));
         }
-        runs.push(run);
-        Ok(())
+        runs.push(run).map_err(overlap)
     })?;
-    runs.finish()
-        .map_err(|at| damaged(format!("two blocks lie at offset {at}")))
+    runs.finish().map_err(overlap)
 }
 
 fn facts(header: &Header) -> Vec<Fact> {
@@ -118,6 +116,10 @@ fn facts(header: &Header) -> Vec<Fact> {
             spec::uuid(header.modify_uuid).to_string(),
         ),
     ]
+}
+
+fn overlap(Overlap(at): Overlap) -> OpenError {
+    damaged(format!("two blocks lie at offset {at}"))
 }
 
 fn damaged(reason: String) -> OpenError {

@@ -9,7 +9,7 @@ use zerocopy::FromBytes;
 
 use super::spec::{GrainMarker, SECTOR};
 use crate::read_at::ReadAt;
-use crate::runs::merged;
+use crate::runs::{Overlap, merged};
 
 /// A grain that an image has: its number on the disk, and the sector of its marker.
 #[derive(Clone, Copy, Debug)]
@@ -44,17 +44,17 @@ struct Inflated {
 impl<R: ReadAt> GrainReader<R> {
     /// A disk of `len` bytes; `grains` ascend by number, and `grain` (bytes) was found reasonable.
     ///
-    /// Fails with the offset of a sector at which two grains begin.
+    /// Fails when two grains begin at one sector.
     pub(super) fn new(
         file: R,
         len: u64,
         grain: u64,
         grains: Vec<StoredGrain>,
-    ) -> Result<Self, u64> {
+    ) -> Result<Self, Overlap> {
         let mut limits: Vec<u32> = grains.iter().map(|grain| grain.sector).collect();
         limits.sort_unstable();
         if let Some(pair) = limits.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(u64::from(pair[0]) * SECTOR);
+            return Err(Overlap(u64::from(pair[0]) * SECTOR));
         }
         Ok(Self {
             file,

@@ -9,7 +9,7 @@ use crate::image::ImageFormat;
 use crate::open::{Fact, Image};
 use crate::placement::Run;
 use crate::read_at::ReadAt;
-use crate::runs::{RunCollector, RunReader};
+use crate::runs::{Overlap, RunCollector, RunReader};
 use crate::table;
 
 /// Sectors of the largest grain that is accepted: 16 MiB. VMware's is 64 KiB.
@@ -55,9 +55,9 @@ fn open_sparse(
     header: &Header,
     facts: Vec<Fact>,
 ) -> Result<Image, OpenError> {
-    let mut runs = RunCollector::default();
-    runs.reserve(0..SECTOR);
-    let extent = Extent::read(header, &*file, &mut runs)?;
+    let mut parts = RunCollector::new(file.len());
+    parts.reserve(0..SECTOR).map_err(overlap)?;
+    let extent = Extent::read(header, &*file, &mut parts)?;
     let mut collect = |number: u64, at: u64| {
         let disk = number * extent.grain;
         let run = Run {
@@ -68,13 +68,10 @@ fn open_sparse(
         if run.file + run.len > file.len() {
             return Err(past_end("grain", number, at));
         }
-        runs.push(run);
-        Ok(())
+        parts.push(run).map_err(overlap)
     };
     extent.for_each_grain(&*file, &mut collect)?;
-    let runs = runs
-        .finish()
-        .map_err(|at| damaged(format!("two things lie at offset {at}")))?;
+    let runs = parts.finish().map_err(overlap)?;
     let disk = RunReader::new(file, extent.len, runs);
     let allocated = disk.allocated();
     Ok(Image::new(
@@ -102,19 +99,20 @@ fn open_stream(
     } else {
         header
     };
-    let mut reserved = RunCollector::default();
-    let extent = Extent::read(header, &*file, &mut reserved)?;
+    let mut parts = RunCollector::new(file.len());
+    let extent = Extent::read(header, &*file, &mut parts)?;
     let mut grains = Vec::new();
     extent.for_each_grain(&*file, &mut |number, at| {
         if at >= file.len() {
             return Err(past_end("grain", number, at));
         }
+        // A grain is a sector at least.
+        parts.claim(at, SECTOR).map_err(overlap)?;
         let sector = u32::try_from(at / SECTOR).map_err(|_| past_end("grain", number, at))?;
         grains.push(StoredGrain { number, sector });
         Ok(())
     })?;
-    let disk = GrainReader::new(file, extent.len, extent.grain, grains)
-        .map_err(|at| damaged(format!("two grains lie at offset {at}")))?;
+    let disk = GrainReader::new(file, extent.len, extent.grain, grains).map_err(overlap)?;
     let allocated = disk.allocated();
     let format = ImageFormat::VmdkStream;
     Ok(Image::new(format, Box::new(disk), allocated, facts))
@@ -181,7 +179,7 @@ impl Extent {
     fn read(
         header: &Header,
         file: &dyn ReadAt,
-        reserved: &mut RunCollector,
+        parts: &mut RunCollector,
     ) -> Result<Self, OpenError> {
         let capacity = header.capacity.get();
         let len = capacity.checked_mul(SECTOR);
@@ -195,9 +193,8 @@ impl Extent {
             .filter(|start| inside(file, *start, count.saturating_mul(4)))
             .ok_or_else(|| past_end("grain directory", 0, directory))?;
         let mut tables = Vec::new();
-        let mut used = RunCollector::default();
-        used.reserve(start..start + count * 4);
-        reserved.reserve(start..start + count * 4);
+        let range = start..start + count * 4;
+        parts.reserve(range).map_err(overlap)?;
         table::for_each(file, start, count, |number, sector| {
             if sector == 0 {
                 return Ok(());
@@ -207,13 +204,11 @@ impl Extent {
             if end > file.len() {
                 return Err(past_end("grain table", number, at));
             }
-            used.reserve(at..end);
-            reserved.reserve(at..end);
+            parts.reserve(at..end).map_err(overlap)?;
             tables.push((number, at));
             Ok(())
         })?;
-        used.finish()
-            .map_err(|at| damaged(format!("two grain tables lie at offset {at}")))?;
+        parts.check().map_err(overlap)?;
         let zero_grains = header.flags.get() & spec::FLAG_ZERO_GRAIN != 0;
         Ok(Self {
             len,
@@ -292,6 +287,10 @@ fn past_end(what: &str, number: u64, at: u64) -> OpenError {
     damaged(format!(
         "{what} {number} lies at {at}, past the end of the file"
     ))
+}
+
+fn overlap(Overlap(at): Overlap) -> OpenError {
+    damaged(format!("two things lie at offset {at}"))
 }
 
 fn damaged(reason: String) -> OpenError {

@@ -115,7 +115,7 @@ fn vmdk_fields_are_checked() {
         (56, &[0xFF; 8], "grain directory"),
         (28, &[0xFF; 8], "descriptor"),
         (36, &[0xFF; 8], "descriptor"),
-        (directory + 4, &overlapping, "two grain tables"),
+        (directory + 4, &overlapping, "two things"),
         (directory + 4, &[0xFF; 4], "grain table 1"),
         (table + 4, &grain, "two things"),
         (table + 4, &[1, 0, 0, 0], "two things"),
