@@ -2,11 +2,12 @@
 
 use super::error::PlanError;
 use super::identity::Identity;
+use super::locate;
 use super::resolve::Disk;
 use super::volumes::Sizes;
 use crate::layout::{
-    DiskLayout, GptScheme, HybridEntry, LayoutError, LayoutRequest, PartitionRequest,
-    PartitionSize, SchemeRequest,
+    DiskLayout, GptScheme, HybridEntry, LayoutRequest, PartitionRequest, PartitionSize,
+    SchemeRequest,
 };
 use crate::spec::TableKind;
 
@@ -58,39 +59,7 @@ pub(super) fn arrange(
             })
             .collect(),
     };
-    request.arrange().map_err(|error| locate(disk, error))
-}
-
-/// A layout's error with the place of the field it is about.
-fn locate(disk: &Disk, error: LayoutError) -> PlanError {
-    let LayoutError::Partition { partition, .. } = &error else {
-        return error.into();
-    };
-    let field = error.field();
-    let found = disk
-        .partitions
-        .iter()
-        .find(|wanted| wanted.number == partition.number);
-    let Some(spec) = found.map(|wanted| &wanted.spec) else {
-        return error.into();
-    };
-    let place = match field {
-        "number" => spec.number.as_ref().map(|value| value.place.clone()),
-        "label" => spec.label.as_ref().map(|value| value.place.clone()),
-        "type" => spec.kind.as_ref().map(|value| value.place.clone()),
-        "guid" => spec.guid.as_ref().map(|value| value.place.clone()),
-        "first" => spec.first.as_ref().map(|value| value.place.clone()),
-        "size" => spec.size.as_ref().map(|value| value.place.clone()),
-        "attributes" => spec.attributes.as_ref().map(|value| value.place.clone()),
-        _ => None,
-    };
-    let place = place.or_else(|| spec.number.as_ref().map(|value| value.place.clone()));
-    match place {
-        Some(place) => PlanError::At {
-            place,
-            field: field.to_owned(),
-            source: Box::new(error.into()),
-        },
-        None => error.into(),
-    }
+    request
+        .arrange()
+        .map_err(|error| locate::layout_error(disk, error))
 }

@@ -13,7 +13,7 @@ use crate::tree::TreeError;
 #[non_exhaustive]
 pub enum PlanError {
     /// Something is wrong with one value of the description.
-    #[error("{place}: {field}")]
+    #[error("{}", at(place, field))]
     At {
         /// Where the value was written.
         place: Place,
@@ -63,5 +63,13 @@ impl PlanError {
             Some(value) => self.at(value, field),
             None => self,
         }
+    }
+}
+
+/// An option's name is a field's name.
+fn at(place: &Place, field: &str) -> String {
+    match place {
+        Place::Option(name) => (*name).to_owned(),
+        _ => format!("{place}: {field}"),
     }
 }

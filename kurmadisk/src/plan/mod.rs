@@ -8,6 +8,7 @@
 //! | `identity` | identifiers derived from name, seed and a digest of all that |
 //! | `volumes` | the filesystems, and the sizes they ask for |
 //! | `arrange` | where the partitions lie |
+//! | `locate` | errors of layouts and filesystems, with the place of the value they are about |
 //! | `report` | the plan as people and programs read it |
 //! | `error` | [`PlanError`] |
 
@@ -15,6 +16,7 @@ mod arrange;
 mod contents;
 mod error;
 mod identity;
+mod locate;
 mod report;
 mod resolve;
 mod volumes;

@@ -5,7 +5,8 @@ use uuid::Uuid;
 use super::error::PlanError;
 use crate::layout::{Attributes, Lba, PartitionType, SectorSize, Size};
 use crate::spec::{
-    Content, FilesystemKind, FilesystemSpec, ImageSpec, Located, PartitionSpec, SizeSpec, TableKind,
+    Content, DiskSpec, FilesystemKind, FilesystemSpec, ImageSpec, Located, PartitionSpec, SizeSpec,
+    TableKind,
 };
 use crate::tree::Timestamp;
 
@@ -28,6 +29,9 @@ pub(super) struct Disk {
     pub guid: Option<Uuid>,
     pub signature: Option<u32>,
     pub partitions: Vec<Partition>,
+    /// The size and the rest of the disk as they were written, for places in errors.
+    pub size: Option<Located<SizeSpec>>,
+    pub spec: DiskSpec,
 }
 
 #[derive(Debug)]
@@ -108,6 +112,8 @@ pub(super) fn disk(spec: &ImageSpec) -> Result<Disk, PlanError> {
         guid: value(spec.disk.guid.as_ref()),
         signature: value(spec.disk.signature.as_ref()),
         partitions: Vec::new(),
+        size: spec.size.clone(),
+        spec: spec.disk.clone(),
     };
     let mut next = 1;
     for partition in &spec.partitions {
@@ -174,6 +180,12 @@ fn resolve_partition(
 /// content needs one too.
 fn check_contents(disk: &Disk) -> Result<(), PlanError> {
     for (index, partition) in disk.partitions.iter().enumerate() {
+        if disk.table == TableKind::Mbr
+            && let Some(hybrid) = &partition.spec.hybrid
+        {
+            let reason = "a plain MBR lists every partition; this is for a GPT's".to_owned();
+            return Err(PlanError::Value(reason).at(hybrid, "hybrid"));
+        }
         if partition.filesystem.is_none() {
             if let Some(content) = &partition.spec.content {
                 let reason = "content needs a filesystem; give it a filesystem type".to_owned();

@@ -11,6 +11,7 @@ use super::PlannedPartition;
 use super::contents::PartitionTrees;
 use super::error::PlanError;
 use super::identity::Identity;
+use super::locate;
 use super::resolve::{Disk, Partition};
 
 /// Free space of a filesystem sized for its content, where nothing else is said.
@@ -151,13 +152,7 @@ impl Context<'_> {
             plan.map(|plan| Volume::Ext4(Box::new(plan)))
                 .map_err(VolumeError::from)
         };
-        volume.map_err(|source| {
-            let error = PlanError::Volume {
-                partition: self.partition.name(),
-                source,
-            };
-            error.near(self.partition.spec.size.as_ref(), "size")
-        })
+        volume.map_err(|source| locate::volume_error(self.partition, source))
     }
 
     fn label(self) -> String {

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::image::ImageSpec;
 use super::layer::Layer;
-use super::located::Place;
+use super::located::{Located, Place};
 
 /// The built-in layouts: names, and the files they are written in.
 pub const BUILT_IN_LAYOUTS: [(&str, &str); 4] = [
@@ -30,19 +30,29 @@ pub enum SpecError {
         source: std::io::Error,
     },
     /// It is not TOML, or has a key or value that can't be.
-    #[error("{name}: {reason}")]
+    #[error("{place}: {reason}")]
     Syntax {
-        /// The file, as it was named.
-        name: String,
-        /// Where, which key, and what is wrong.
+        /// Where.
+        place: Place,
+        /// Which key, and what is wrong.
         reason: String,
     },
     /// A layout is named that does not exist.
     #[error(
-        "layout {name:?} is none of the built-in ones ({}), and there is no such file",
+        "{place}: layout: {name:?} is none of the built-in ones ({}), and there is no such file",
         BUILT_IN_LAYOUTS.map(|(name, _)| name).join(", ")
     )]
     UnknownLayout {
+        /// Where it is named.
+        place: Place,
+        /// The name.
+        name: String,
+    },
+    /// A layout stands on itself, directly or through others.
+    #[error("{place}: layout: {name:?} stands on itself; name another one, or none")]
+    LayoutLoop {
+        /// Where it is named.
+        place: Place,
         /// The name.
         name: String,
     },
@@ -80,38 +90,80 @@ impl ImageSpec {
 
     /// Reads a configuration from a text; `name` stands for it in messages.
     pub fn from_toml(name: &str, text: String) -> Result<Self, SpecError> {
-        let mut spec: Self = toml::from_str(&text).map_err(|error| SpecError::Syntax {
-            name: name.to_owned(),
-            reason: error.to_string().trim_end().to_owned(),
-        })?;
-        spec.locate(&Document {
+        let parsed: Result<Self, toml::de::Error> = toml::from_str(&text);
+        let document = Document {
             name: name.into(),
             text,
-        });
+        };
+        let mut spec = parsed.map_err(|error| SpecError::Syntax {
+            place: document.place(error.span().map_or(0, |span| span.start)),
+            // The parser breaks lines; an error is one line here.
+            reason: error.message().trim().replace('\n', "; "),
+        })?;
+        spec.locate(&document);
+        spec.check_numbers()?;
         Ok(spec)
     }
 
-    /// This description over the layout it names, if it names one.
-    pub fn with_layout(mut self) -> Result<Self, SpecError> {
+    /// One document describes a partition once: two descriptions would silently become one.
+    fn check_numbers(&self) -> Result<(), SpecError> {
+        let numbers: Vec<_> = self
+            .partitions
+            .iter()
+            .filter_map(|partition| partition.number.as_ref())
+            .collect();
+        for (index, number) in numbers.iter().enumerate() {
+            if numbers[..index]
+                .iter()
+                .any(|other| other.value == number.value)
+            {
+                return Err(SpecError::Syntax {
+                    place: number.place.clone(),
+                    reason: format!("number: partition {} is described already", number.value),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// This description over the layout it names, if it names one; that may stand on another one.
+    pub fn with_layout(self) -> Result<Self, SpecError> {
+        self.with_layout_below(&mut Vec::new())
+    }
+
+    /// `above` are the files this description was named by, directly or through others.
+    fn with_layout_below(mut self, above: &mut Vec<PathBuf>) -> Result<Self, SpecError> {
         let Some(layout) = self.layout.take() else {
             return Ok(self);
         };
         let built_in = BUILT_IN_LAYOUTS
             .iter()
             .find(|(name, _)| *name == layout.value);
-        let mut below = match built_in {
+        let below = match built_in {
             Some((name, text)) => Self::from_toml(&format!("layout {name}"), (*text).to_owned())?,
-            None if Path::new(&layout.value).is_file() => {
-                Self::from_file(Path::new(&layout.value))?
-            }
-            None => return Err(SpecError::UnknownLayout { name: layout.value }),
+            None => layout_file(&layout, above)?,
         };
-        // A layout may stand on another one.
-        if below.layout.is_some() {
-            below = below.with_layout()?;
-        }
-        let mut spec = self.over(below);
+        let mut spec = self.over(below.with_layout_below(above)?);
         spec.layout = Some(layout);
         Ok(spec)
     }
+}
+
+/// The file that `layout` names, unless it is one of `above`; then it is one of them.
+fn layout_file(layout: &Located<String>, above: &mut Vec<PathBuf>) -> Result<ImageSpec, SpecError> {
+    let (place, name) = (layout.place.clone(), layout.value.clone());
+    let path = Path::new(&layout.value);
+    if !path.is_file() {
+        return Err(SpecError::UnknownLayout { place, name });
+    }
+    // The same file may be named in many ways.
+    let file = path.canonicalize().map_err(|source| SpecError::Read {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    if above.contains(&file) {
+        return Err(SpecError::LayoutLoop { place, name });
+    }
+    above.push(file);
+    ImageSpec::from_file(path)
 }
