@@ -1,1 +1,64 @@
-//! Benchmarks.
+//! Inputs for the micro-benchmarks: trees in memory, and an output that keeps nothing.
+
+use std::io;
+use std::path::Path;
+
+use kurmadisk::formats::map::DiskMap;
+use kurmadisk::formats::output::Output;
+use kurmadisk::tree::{Metadata, NodeKind, Tree};
+
+/// A tree of `files` files of `len` bytes each, a hundred to a directory.
+///
+/// # Panics
+///
+/// Never: the names differ.
+#[must_use]
+pub fn tree(files: usize, len: usize) -> Tree {
+    let directory = Metadata {
+        mode: 0o755,
+        ..Metadata::default()
+    };
+    let file = Metadata {
+        mode: 0o644,
+        ..Metadata::default()
+    };
+    // Neither all zeros nor compressible to nothing: a counter's bytes.
+    let bytes: Vec<u8> = (0_u32..).flat_map(u32::to_le_bytes).take(len).collect();
+    let mut content = DiskMap::new(len as u64);
+    content.insert_bytes(0, bytes).expect("as long as the map");
+    let mut tree = Tree::new(directory.clone());
+    for index in 0..files {
+        let path = format!("directory-{:05}", index / 100);
+        let parent = tree
+            .make_dirs(path.as_bytes(), &directory)
+            .expect("a directory");
+        let name = format!("file-{index:07}");
+        tree.add(
+            parent,
+            name.as_bytes(),
+            file.clone(),
+            NodeKind::File(content.clone()),
+        )
+        .expect("a new name");
+    }
+    tree
+}
+
+/// Takes bytes and forgets them.
+#[derive(Debug, Default)]
+pub struct Nowhere;
+
+impl Output for Nowhere {
+    fn write_at(&mut self, _offset: u64, data: &[u8]) -> io::Result<()> {
+        std::hint::black_box(data);
+        Ok(())
+    }
+
+    fn set_len(&mut self, _len: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn path(&self) -> &Path {
+        Path::new("(nowhere)")
+    }
+}

@@ -1,84 +1,16 @@
 //! The image formats by name, and the one way to write each of them.
 
 use std::fmt;
-use std::num::NonZero;
 use std::str::FromStr;
-
-use uuid::Uuid;
 
 use crate::emit::{OnProgress, write_map};
 use crate::error::{EmitError, PlaceError};
+use crate::format::{Format, Writer};
 use crate::map::DiskMap;
 use crate::output::Output;
-use crate::placement::Placement;
 use crate::raw;
 
-/// A container format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum ImageFormat {
-    /// The disk itself, with holes where the map has none.
-    Raw,
-    /// VirtualBox, dynamic: blocks of 1 MiB, allocated where something lies.
-    #[cfg(feature = "vdi")]
-    Vdi,
-    /// VMware monolithicSparse: grains of 64 KiB, allocated where something lies.
-    #[cfg(feature = "vmdk")]
-    Vmdk,
-    /// VMware streamOptimized: compressed grains, for OVF packages and transport.
-    #[cfg(feature = "vmdk-stream")]
-    VmdkStream,
-}
-
-/// What an image says of itself beyond the disk it holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImageOptions {
-    /// The image's identity; the identifiers that formats ask for are derived from it. Two images
-    /// registered with one hypervisor need two identities.
-    pub identity: Uuid,
-    /// The image's own file name, which some formats repeat inside.
-    pub file_name: String,
-    /// Threads that may compress at the same time.
-    pub threads: NonZero<usize>,
-}
-
-/// How large an image's file will be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PredictedSize {
-    /// Exactly so many bytes.
-    Exact(u64),
-    /// At most so many bytes: the content decides how well it compresses.
-    AtMost(u64),
-}
-
-/// What a format's module offers: a new format is one more of these, and a line in
-/// [`ImageFormat::ALL`] and `ImageFormat::format`.
-pub(crate) struct Format {
-    /// The name users say.
-    pub name: &'static str,
-    /// The usual ending of a file's name, without the dot.
-    pub extension: &'static str,
-    /// How it is written.
-    pub writer: Writer,
-}
-
-/// The ways a format is written.
-pub(crate) enum Writer {
-    /// Decided by the map alone; the emitter writes it.
-    Placed(fn(&DiskMap, &ImageOptions) -> Result<Placement, PlaceError>),
-    /// Where things lie depends on the content.
-    #[cfg(feature = "vmdk-stream")]
-    Streamed {
-        /// The most bytes the file can have.
-        at_most: fn(&DiskMap, &ImageOptions) -> Result<u64, PlaceError>,
-        /// Writes the file, front to back.
-        write: StreamWriter,
-    },
-}
-
-#[cfg(feature = "vmdk-stream")]
-pub(crate) type StreamWriter =
-    fn(&DiskMap, &ImageOptions, &mut dyn Output, &mut OnProgress<'_>) -> Result<(), EmitError>;
+pub use crate::format::{ImageFormat, ImageOptions, PredictedSize};
 
 impl ImageFormat {
     /// All formats of this build of the library.

@@ -37,7 +37,9 @@
 //! | `incompressible` | telling content that is not worth deflating |
 //! | `buffer` | memory that begins at a page |
 //!
-//! A new format is one more such module with a `Format` (see `image`) and a signature (see `open`).
+//! Formats stand on `format` (what a format's module offers) and `opened` (an image open for reading);
+//! `image` and `open` list them. A new format is one more such module, with a `Format` in `image` and a
+//! signature in `open`.
 //!
 //! # Example
 //!
@@ -79,12 +81,14 @@
 mod buffer;
 pub mod emit;
 pub mod error;
+mod format;
 pub mod host;
 pub mod image;
 #[cfg(feature = "vmdk-stream")]
 mod incompressible;
 pub mod map;
 pub mod open;
+mod opened;
 #[cfg(feature = "vmdk-stream")]
 mod ordered;
 pub mod output;

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use crate::error::PlaceError;
-use crate::image::{Format, ImageFormat, ImageOptions, Writer};
+use crate::format::{Format, ImageFormat, ImageOptions, Writer};
 use crate::map::DiskMap;
-use crate::open::Image;
+use crate::opened::Image;
 use crate::placement::{Placement, Run};
 use crate::read_at::ReadAt;
 

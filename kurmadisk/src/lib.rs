@@ -27,7 +27,7 @@
 //! | [`tree`] | trees of files, from folders |
 //! | [`fs`] | FAT and ext4 |
 //! | [`boot`] | what makes a disk boot |
-//! | `assemble` | the plan as one map |
+//! | `assemble` | the plan as one map, and as an image |
 //! | `builder` | [`Builder`] |
 //!
 //! The library never prints, exits, or reads clock, randomness or environment: the same inputs give

@@ -12,7 +12,7 @@ mod spec;
 
 pub(crate) use read::open;
 
-use crate::image::{Format, Writer};
+use crate::format::{Format, Writer};
 
 /// Dynamic VDI: blocks in the order of the disk, those that nothing touches left out.
 pub(crate) const FORMAT: Format = Format {

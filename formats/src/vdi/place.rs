@@ -6,7 +6,7 @@ use zerocopy::{FromZeros, IntoBytes};
 
 use super::spec::{self, Geometry, Header};
 use crate::error::PlaceError;
-use crate::image::ImageOptions;
+use crate::format::ImageOptions;
 use crate::map::DiskMap;
 use crate::placement::{Placement, Run};
 use crate::table;

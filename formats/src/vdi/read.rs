@@ -4,8 +4,8 @@ use zerocopy::FromBytes;
 
 use super::spec::{self, Header};
 use crate::error::OpenError;
-use crate::image::ImageFormat;
-use crate::open::{Fact, Image};
+use crate::format::ImageFormat;
+use crate::opened::{Fact, Image};
 use crate::placement::Run;
 use crate::read_at::ReadAt;
 use crate::runs::{Overlap, RunCollector, RunReader};

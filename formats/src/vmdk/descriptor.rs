@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::spec::{DESCRIPTOR_SECTORS, NAME, SECTOR};
 use crate::error::PlaceError;
-use crate::image::ImageOptions;
+use crate::format::ImageOptions;
 
 /// `CID` of a disk that has none: what `parentCID` says without a parent.
 pub(super) const NO_CID: u32 = 0xFFFF_FFFF;

@@ -23,7 +23,7 @@ mod stream;
 
 pub(crate) use read::open;
 
-use crate::image::{Format, Writer};
+use crate::format::{Format, Writer};
 
 /// monolithicSparse: grains in the order of the disk, those that nothing touches left out.
 pub(crate) const SPARSE: Format = Format {

@@ -10,7 +10,7 @@ use zerocopy::{FromZeros, IntoBytes};
 use super::descriptor;
 use super::spec::{self, GRAIN, GRAIN_SECTORS, GT_ENTRIES, GT_SECTORS, GT_SPAN, Header, SECTOR};
 use crate::error::PlaceError;
-use crate::image::ImageOptions;
+use crate::format::ImageOptions;
 use crate::map::DiskMap;
 use crate::placement::{Placement, Run};
 use crate::table;

@@ -18,7 +18,7 @@ use super::spec::{
 };
 use crate::emit::{OnProgress, Progress, output_error, report};
 use crate::error::{EmitError, PlaceError};
-use crate::image::ImageOptions;
+use crate::format::ImageOptions;
 use crate::map::DiskMap;
 use crate::output::Output;
 use crate::table;
