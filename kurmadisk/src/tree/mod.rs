@@ -136,7 +136,7 @@ impl Tree {
     }
 
     /// Puts a regular file at `path`, making missing parents with mode 0755 and the owner and time
-    /// of `meta`. A regular file that is already there is replaced.
+    /// of `meta`. A regular file that is already there is replaced; its other names keep it.
     pub fn place_file(
         &mut self,
         path: &[u8],
@@ -156,15 +156,31 @@ impl Tree {
                 ..meta.clone()
             },
         )?;
+        let file = NodeKind::File(content);
         match self.child(dir, name) {
             Some(old) if matches!(self.node(old).kind, NodeKind::File(_)) => {
-                let node = &mut self.nodes[old.index()];
-                node.meta = meta;
-                node.kind = NodeKind::File(content);
-                Ok(old)
+                Ok(self.replace(dir, name, old, Node::new(meta, file)))
             }
-            _ => self.add(dir, name, meta, NodeKind::File(content)),
+            _ => self.add(dir, name, meta, file),
         }
+    }
+
+    /// Lets entry `name` of `dir`, which is node `old`, be `new`.
+    fn replace(&mut self, dir: NodeId, name: &[u8], old: NodeId, new: Node) -> NodeId {
+        let node = &mut self.nodes[old.index()];
+        if node.links == 1 {
+            *node = new;
+            return old;
+        }
+        node.links -= 1;
+        let id = NodeId::from_index(self.nodes.len());
+        self.nodes.push(new);
+        if let NodeKind::Directory(entries) = &mut self.nodes[dir.index()].kind
+            && let Ok(at) = entries.binary_search_by(|entry| (*entry.name).cmp(name))
+        {
+            entries[at].node = id;
+        }
+        id
     }
 
     /// One of the paths of a node, for messages: `/` for the root directory.

@@ -44,3 +44,29 @@ impl<'a> Allocator<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_given_out_around_what_is_taken() {
+        let taken = [0..3, 5..6, 6..8, 20..30];
+        let mut allocator = Allocator::new(&taken);
+        assert_eq!(allocator.next(), 3);
+        assert_eq!(allocator.take(10), 3..5);
+        assert_eq!(allocator.next(), 8);
+        assert_eq!(allocator.take(4), 8..12);
+        assert_eq!(allocator.take(8), 12..20);
+        // What follows is past the taken range already.
+        assert_eq!(allocator.next(), 30);
+        assert_eq!(allocator.take(1 << 40), 30..30 + (1 << 40));
+    }
+
+    #[test]
+    fn without_anything_taken_all_is_one_piece() {
+        let mut allocator = Allocator::new(&[]);
+        assert_eq!(allocator.take(1000), 0..1000);
+        assert_eq!(allocator.next(), 1000);
+    }
+}

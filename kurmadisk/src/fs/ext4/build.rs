@@ -13,7 +13,8 @@ use super::extents::{self, BlockRun};
 use super::group::{self, Bitmap, GroupUse};
 use super::inode::{self, Block, FAST_SYMLINK, InodeFields};
 use super::journal;
-use super::plan::{Ext4Plan, LOST_FOUND, Place};
+use super::places::Place;
+use super::plan::{Ext4Plan, LOST_FOUND};
 use super::spec::{
     FIRST_INODE, INODE_SIZE, Inode, JOURNAL_INODE, ROOT_INODE, SUPERBLOCK_OFFSET, file_type,
 };
@@ -26,15 +27,16 @@ const MOST_LINKS: usize = 64998;
 impl Ext4Plan {
     /// The filesystem as an extent map of [`size`](Self::size) bytes.
     ///
-    /// `tree` must be the one the plan was made for.
+    /// Fails with [`Ext4Error::Changed`] when `tree` is not what the plan was made for.
     pub fn build(&self, tree: &Tree) -> Result<DiskMap, Ext4Error> {
+        self.check_unchanged(tree)?;
         let mut builder = Builder {
             plan: self,
             tree,
             seed: Checksum::seed(self.options.uuid),
             map: MapBuilder::new(self.size()),
             inodes: Vec::new(),
-            directories: vec![0; self.geometry.groups as usize],
+            directories: vec![0; self.geometry.division.groups as usize],
         };
         builder.inodes();
         let journal = builder.journal();
@@ -72,7 +74,7 @@ impl Builder<'_> {
 
     /// Inodes in use of a group: they are numbered without gaps, so it is a front part.
     fn used_inodes(&self, group: u32) -> u32 {
-        let per_group = self.plan.geometry.inodes_per_group;
+        let per_group = self.plan.geometry.division.inodes_per_group;
         self.plan
             .numbers
             .last
@@ -81,7 +83,7 @@ impl Builder<'_> {
     }
 
     fn inodes(&mut self) {
-        self.inodes = (0..self.plan.geometry.groups)
+        self.inodes = (0..self.plan.geometry.division.groups)
             .map(|group| {
                 let bytes = self.used_inodes(group) as usize * usize::from(INODE_SIZE);
                 BytesMut::zeroed(bytes)
@@ -91,7 +93,7 @@ impl Builder<'_> {
 
     fn put_inode(&mut self, number: u32, inode: &Inode) {
         let index = number - 1;
-        let per_group = self.plan.geometry.inodes_per_group;
+        let per_group = self.plan.geometry.division.inodes_per_group;
         let group = (index / per_group) as usize;
         let at = (index % per_group) as usize * usize::from(INODE_SIZE);
         self.inodes[group][at..at + usize::from(INODE_SIZE)].copy_from_slice(inode.as_bytes());
@@ -325,10 +327,10 @@ impl Builder<'_> {
 
     /// Bitmaps, descriptors and superblocks.
     fn groups(&mut self, journal: Option<([u8; 60], u64)>) {
-        let geometry = &self.plan.geometry;
+        let division = &self.plan.geometry.division;
         let mut descriptors = Vec::new();
         let (mut free_blocks, mut free_inodes) = (0_u64, 0_u32);
-        for number in 0..geometry.groups {
+        for number in 0..division.groups {
             let content = self.group(number);
             free_blocks += u64::from(content.free_blocks);
             free_inodes += content.free_inodes;
@@ -350,10 +352,10 @@ impl Builder<'_> {
             free_inodes,
             journal,
         };
-        let primary = superblock::primary(&self.plan.options, geometry, &totals);
+        let primary = superblock::primary(&self.plan.options, division, &totals);
         let descriptors = Bytes::from(descriptors);
-        for number in 0..geometry.groups {
-            let Some(blocks) = geometry.backup(number) else {
+        for number in 0..division.groups {
+            let Some(blocks) = division.backup(number) else {
                 continue;
             };
             let (at, superblock) = match number {
@@ -371,19 +373,20 @@ impl Builder<'_> {
 
     fn group(&self, number: u32) -> GroupUse {
         let geometry = &self.plan.geometry;
-        let blocks = geometry.group_blocks(number);
+        let division = &geometry.division;
+        let blocks = division.group_blocks(number);
         let used = self.used_ranges(&blocks);
         let used_blocks: u64 = used.iter().map(|range| range.end - range.start).sum();
-        let own = geometry.backup(number).map_or(0, |own| own.end - own.start);
-        let last = number + 1 == geometry.groups;
+        let own = division.backup(number).map_or(0, |own| own.end - own.start);
+        let last = number + 1 == division.groups;
         // The kernel makes the bitmap of a group that holds nothing but its own copies.
         let block_bitmap = if used_blocks == own && !last && number > 0 {
             Bitmap::Uninitialised
         } else {
-            let summed = geometry.blocks_per_group() as usize / 8;
+            let summed = division.blocks_per_group() as usize / 8;
             Bitmap::new(&used, blocks.end - blocks.start, self.block_size(), summed)
         };
-        let per_group = geometry.inodes_per_group;
+        let per_group = division.inodes_per_group;
         let used_inodes = self.used_inodes(number);
         let inode_bitmap = if used_inodes == 0 {
             Bitmap::Uninitialised

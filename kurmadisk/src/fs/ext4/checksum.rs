@@ -43,3 +43,28 @@ impl Checksum {
         u16::from_le_bytes([c, d])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_value_is_crc32c_without_the_last_inversion() {
+        // The check value of CRC-32C in the catalogue of parametrised CRC algorithms.
+        let sum = Checksum::START.update(b"123456789");
+        assert_eq!(!sum.value(), 0xe306_9283);
+        assert_eq!((sum.lo(), sum.hi()), (!0x9283, !0xe306));
+        // RFC 3720, B.4: 32 bytes of zeros.
+        assert_eq!(!Checksum::START.update(&[0; 32]).value(), 0x8a91_36aa);
+        assert_eq!(Checksum::START.update(b"1234").update(b"56789"), sum);
+    }
+
+    #[test]
+    fn an_inode_has_a_seed_of_its_own() {
+        let uuid = Uuid::from_u128(0x1234);
+        let seed = Checksum::seed(uuid);
+        assert_eq!(seed, Checksum::START.update(&uuid.into_bytes()));
+        let expected = seed.update(&[0x39, 0x30, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(seed.for_inode(12345), expected);
+    }
+}

@@ -143,3 +143,87 @@ impl Writer {
 fn u16_of(len: usize) -> u16 {
     u16::try_from(len).expect("a block has at most 4096 bytes")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEED: Checksum = Checksum::START;
+
+    fn pack(names: &[Vec<u8>], block_size: usize) -> Vec<Vec<u8>> {
+        let entries = (12..).zip(names).map(|(inode, name)| Entry {
+            inode,
+            name,
+            file_type: file_type::REGULAR.1,
+        });
+        blocks(11, 2, entries, block_size, SEED)
+    }
+
+    /// The entries of a block up to its tail: inode, name, and that they fill it without a gap.
+    fn unpack(block: &[u8]) -> Vec<(u32, Vec<u8>)> {
+        let end = block.len() - usize::from(DIR_TAIL);
+        let mut found = Vec::new();
+        let mut at = 0;
+        while at < end {
+            let inode = u32::from_le_bytes(block[at..at + 4].try_into().unwrap());
+            let rec_len = usize::from(u16::from_le_bytes([block[at + 4], block[at + 5]]));
+            let name = block[at + 8..at + 8 + usize::from(block[at + 6])].to_vec();
+            assert!(rec_len.is_multiple_of(4) && rec_len >= entry_len(name.len()));
+            found.push((inode, name));
+            at += rec_len;
+        }
+        assert_eq!(at, end);
+        assert_eq!(block[end..end + 8], [0, 0, 0, 0, 12, 0, 0, 0xde]);
+        let sum = SEED.update(&block[..end]).value().to_le_bytes();
+        assert_eq!(block[end + 8..], sum);
+        found
+    }
+
+    #[test]
+    fn blocks_hold_the_names_in_order_and_as_many_as_were_counted() {
+        for block_size in [1024, 2048, 4096] {
+            for count in [0, 1, 2, 30, 31, 32, 500] {
+                for len in [1, 3, 4, 5, 36, 252, 255] {
+                    let name = |number: usize| {
+                        let mut name = format!("{number:0>3}").into_bytes();
+                        name.resize(1 + (number * 7 + len) % 255, b'x');
+                        name
+                    };
+                    let names: Vec<_> = (0..count).map(name).collect();
+                    let packed = pack(&names, block_size);
+                    let lens = names.iter().map(Vec::len);
+                    assert_eq!(packed.len() as u64, block_count(lens, block_size));
+                    assert!(packed.iter().all(|block| block.len() == block_size));
+                    let found: Vec<_> = packed.iter().flat_map(|block| unpack(block)).collect();
+                    let dots = [(11, b".".to_vec()), (2, b"..".to_vec())];
+                    let expected: Vec<_> = dots.into_iter().chain((12..).zip(names)).collect();
+                    assert_eq!(found, expected);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_may_be_filled_to_its_tail() {
+        // 24 bytes of dots, then 988 of names: with one byte more they need a second block.
+        let fits = [
+            vec![b'a'; 255],
+            vec![b'b'; 255],
+            vec![b'c'; 255],
+            vec![b'd'; 188],
+        ];
+        assert_eq!(
+            24 + fits.iter().map(|name| entry_len(name.len())).sum::<usize>(),
+            1012
+        );
+        assert_eq!(pack(&fits, 1024).len(), 1);
+        let mut more = fits;
+        more[3].push(b'd');
+        assert_eq!(pack(&more, 1024).len(), 2);
+    }
+
+    #[test]
+    fn an_empty_block_has_one_entry_without_a_name() {
+        assert_eq!(unpack(&empty_block(4096, SEED)), [(0, Vec::new())]);
+    }
+}

@@ -52,6 +52,17 @@ pub enum Ext4Error {
         /// What it may be.
         range: &'static str,
     },
+    /// The time the filesystem is said to be made at cannot be expressed.
+    #[error(
+        "the filesystem's time, {seconds} s and {nanos} ns, is none: seconds are of the years 1901 to \
+         2446, nanoseconds less than 1000000000"
+    )]
+    Time {
+        /// Seconds since 1970.
+        seconds: i64,
+        /// Nanoseconds within the second.
+        nanos: u32,
+    },
     /// An entry of the tree cannot be expressed.
     #[error("{path}: {reason}")]
     Entry {
@@ -60,6 +71,9 @@ pub enum Ext4Error {
         /// What is wrong and what to do.
         reason: String,
     },
+    /// The tree is not the one that was planned.
+    #[error("the tree is not as it was when the filesystem was planned; build from the same one")]
+    Changed,
     /// The parts of the filesystem collide: a fault of the plan.
     #[error("the parts of the filesystem do not fit together")]
     Map(#[from] MapError),

@@ -154,3 +154,104 @@ pub fn split48(block: u64) -> (u32, u16) {
     let low = u32::try_from(block & 0xffff_ffff).unwrap_or(0);
     (low, u16::try_from(block >> 32 & 0xffff).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    const SEED: Checksum = Checksum::START;
+
+    fn u16_at(node: &[u8], at: usize) -> u16 {
+        u16::from_le_bytes([node[at], node[at + 1]])
+    }
+
+    fn u32_at(node: &[u8], at: usize) -> u32 {
+        u32::from_le_bytes(node[at..at + 4].try_into().unwrap())
+    }
+
+    /// The runs below a node, which checks every node on the way.
+    fn read(node: &[u8], nodes: &HashMap<u64, Vec<u8>>, depth: u16, found: &mut Vec<BlockRun>) {
+        assert_eq!((u16_at(node, 0), u16_at(node, 6)), (EXTENT_MAGIC, depth));
+        let (count, max) = (usize::from(u16_at(node, 2)), usize::from(u16_at(node, 4)));
+        assert!(count <= max && count > 0);
+        for at in (0..count).map(|entry| 12 + 12 * entry) {
+            let logical = u32_at(node, at);
+            if depth == 0 {
+                let start = u64::from(u16_at(node, at + 6)) << 32 | u64::from(u32_at(node, at + 8));
+                let len = u16_at(node, at + 4).into();
+                found.push(BlockRun {
+                    logical,
+                    start,
+                    len,
+                });
+                continue;
+            }
+            let block = u64::from(u16_at(node, at + 8)) << 32 | u64::from(u32_at(node, at + 4));
+            let child = &nodes[&block];
+            let max = usize::from(u16_at(child, 4));
+            assert_eq!(max, (child.len() - 12) / 12);
+            let tail = 12 + 12 * max;
+            assert_eq!(u32_at(child, tail), SEED.update(&child[..tail]).value());
+            assert_eq!(u32_at(child, 12), logical);
+            read(child, nodes, depth - 1, found);
+        }
+    }
+
+    fn check(count: u32, block_size: usize, expected_depth: u16) {
+        let runs: Vec<_> = (0..count)
+            .map(|number| BlockRun {
+                logical: number * 40_000,
+                start: (7 << 32) + u64::from(number) * 50_000,
+                len: 32768 - number % 5,
+            })
+            .collect();
+        let needed = tree_blocks(runs.len(), block_size);
+        let places: Vec<u64> = (0..needed as u64).map(|node| (9 << 32) + node).collect();
+        let (root, nodes) = tree(&runs, &places, block_size, SEED);
+        assert_eq!(nodes.len(), needed);
+        assert!(nodes.iter().all(|(_, bytes)| bytes.len() == block_size));
+        let nodes: HashMap<_, _> = nodes.into_iter().collect();
+        assert_eq!(nodes.len(), needed, "each has a place of its own");
+        assert_eq!((u16_at(&root, 4), u16_at(&root, 6)), (4, expected_depth));
+        let mut found = Vec::new();
+        read(&root, &nodes, expected_depth, &mut found);
+        assert!(found == runs);
+    }
+
+    #[test]
+    fn trees_of_every_depth_hold_their_runs() {
+        let cases = [
+            (4, 4096, 0),
+            (5, 4096, 1),
+            (340, 4096, 1),
+            (341, 4096, 1),
+            (1360, 4096, 1),
+            (1361, 4096, 2),
+            (100_000, 4096, 2),
+            (336, 1024, 1),
+            (337, 1024, 2),
+            (28224, 1024, 2),
+            (28225, 1024, 3),
+            (100_000, 1024, 3),
+            (676, 2048, 1),
+            (677, 2048, 2),
+        ];
+        for (count, block_size, depth) in cases {
+            check(count, block_size, depth);
+        }
+    }
+
+    #[test]
+    fn a_content_without_blocks_has_an_empty_root() {
+        let (root, nodes) = tree(&[], &[], 4096, SEED);
+        assert_eq!(root[..8], [0x0a, 0xf3, 0, 0, 4, 0, 0, 0]);
+        assert_eq!((&root[8..], nodes.len()), (&[0; 52][..], 0));
+    }
+
+    #[test]
+    fn a_block_number_has_48_bits() {
+        assert_eq!(split48(0xffee_ddcc_bbaa), (0xddcc_bbaa, 0xffee));
+    }
+}

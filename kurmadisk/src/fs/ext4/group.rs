@@ -114,3 +114,76 @@ fn halves(value: u32) -> (U16, U16) {
     let [a, b, c, d] = value.to_le_bytes();
     (U16::from_bytes([a, b]), U16::from_bytes([c, d]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_range_of_bits_is_set() {
+        for start in 0..40_u64 {
+            for end in 0..=40 {
+                let mut block = [0; 5];
+                set(&mut block, start..end);
+                let found = (0..40_u64).map(|bit| block[bit as usize / 8] >> (bit % 8) & 1 == 1);
+                let expected = (0..40_u64).map(|bit| (start..end).contains(&bit));
+                assert!(found.eq(expected), "{start}..{end}");
+            }
+        }
+        let mut block = [0; 4096];
+        set(&mut block, 0..32768);
+        assert_eq!(block, [0xff; 4096]);
+    }
+
+    #[test]
+    fn bits_past_the_end_are_set() {
+        let Bitmap::Bits { block, summed } = Bitmap::new(&[0..3, 9..10], 21, 4, 2) else {
+            panic!("it has bits");
+        };
+        assert_eq!((block.as_slice(), summed), (&[7, 2, 0xe0, 0xff][..], 2));
+    }
+
+    #[test]
+    fn a_descriptor_has_both_halves_and_its_checksum() {
+        let content = GroupUse {
+            tables: GroupTables {
+                block_bitmap: 0x1_0000_0002,
+                inode_bitmap: 3,
+                inode_table: 0x5_0000_0004,
+            },
+            free_blocks: 0x8000,
+            free_inodes: 0x1_0001,
+            directories: 7,
+            unused_inodes: 9,
+            block_bitmap: Bitmap::Uninitialised,
+            inode_bitmap: Bitmap::new(&[], 32, 4, 4),
+        };
+        let seed = Checksum::seed(uuid::Uuid::from_u128(1));
+        let mut descriptor = descriptor(5, &content, seed);
+        let word = |lo: U32, hi: U32| u64::from(hi.get()) << 32 | u64::from(lo.get());
+        let bitmap = word(descriptor.block_bitmap_lo, descriptor.block_bitmap_hi);
+        assert_eq!(bitmap, 0x1_0000_0002);
+        let table = word(descriptor.inode_table_lo, descriptor.inode_table_hi);
+        assert_eq!(table, 0x5_0000_0004);
+        assert_eq!(descriptor.free_blocks_lo.get(), 0x8000);
+        assert_eq!(
+            (
+                descriptor.free_inodes_lo.get(),
+                descriptor.free_inodes_hi.get()
+            ),
+            (1, 1)
+        );
+        assert_eq!(
+            descriptor.flags.get(),
+            group_flags::ITABLE_ZEROED | group_flags::BLOCK_UNINIT
+        );
+        assert_eq!(descriptor.block_bitmap_csum_lo.get(), 0);
+        let sum = seed.update(&[0; 4]);
+        assert_eq!(descriptor.inode_bitmap_csum_lo.get(), sum.lo());
+        assert_eq!(descriptor.inode_bitmap_csum_hi.get(), sum.hi());
+        let checksum = descriptor.checksum.get();
+        descriptor.checksum = U16::new(0);
+        let expected = seed.update(&[5, 0, 0, 0]).update(descriptor.as_bytes());
+        assert_eq!(checksum, expected.lo());
+    }
+}

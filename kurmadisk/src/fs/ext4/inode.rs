@@ -116,3 +116,108 @@ fn halves(id: u32) -> (U16, U16) {
     let [a, b, c, d] = id.to_le_bytes();
     (U16::from_bytes([a, b]), U16::from_bytes([c, d]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the kernel reads: signed seconds, with two more bits above them.
+    fn decoded(seconds: U32, extra: U32) -> (i64, u32) {
+        let above = i64::from(extra.get() & 3) << 32;
+        (
+            i64::from(seconds.get().cast_signed()) + above,
+            extra.get() >> 2,
+        )
+    }
+
+    #[test]
+    fn times_have_34_bits_and_nanoseconds() {
+        let times = [
+            (0, 0),
+            (-1, 500_000_000),
+            (SECONDS.start, 0),
+            (i64::from(i32::MAX), 999_999_999),
+            (i64::from(i32::MAX) + 1, 1),
+            (i64::from(u32::MAX), 5),
+            (i64::from(u32::MAX) + 1, 6),
+            (6_442_450_944, 7),
+            (SECONDS.end - 1, 999_999_999),
+        ];
+        for (seconds, nanos) in times {
+            let (low, extra) = timestamp(Timestamp { seconds, nanos });
+            assert_eq!(decoded(low, extra), (seconds, nanos));
+        }
+        // The table of inodes.rst: with both extra bits set, from 2310-04-04 on.
+        let (low, extra) = timestamp(Timestamp {
+            seconds: 0x2_8000_0000,
+            nanos: 0,
+        });
+        assert_eq!((low.get(), extra.get()), (0x8000_0000, 3));
+        assert_eq!(SECONDS.end - 1, 0x3_7fff_ffff);
+    }
+
+    #[test]
+    fn device_numbers_have_an_old_and_a_new_form() {
+        let block = |major, minor| device_block(DeviceNumber { major, minor });
+        assert_eq!(block(8, 1)[..8], [1, 8, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(block(255, 255)[..8], [255, 255, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(block(0, 0), [0; 60]);
+        // 12 bits of major between the lowest 8 and the upper 12 bits of minor.
+        assert_eq!(block(8, 256)[..8], [0, 0, 0, 0, 0, 8, 0x10, 0]);
+        assert_eq!(
+            block(0xabc, 0x1_2345)[..8],
+            [0, 0, 0, 0, 0x45, 0xbc, 0x3a, 0x12]
+        );
+        let fits = |major, minor| device_fits(DeviceNumber { major, minor });
+        assert!(fits(4095, 1_048_575) && !fits(4096, 0) && !fits(0, 1_048_576));
+    }
+
+    #[test]
+    fn an_inode_says_what_it_was_given() {
+        let meta = Metadata {
+            mode: 0o4751,
+            uid: 0x1_2345,
+            gid: 0xfffe_dcba,
+            mtime: Timestamp {
+                seconds: -5,
+                nanos: 6,
+            },
+        };
+        let fields = InodeFields {
+            meta: &meta,
+            type_bits: file_type::REGULAR.0,
+            links: 3,
+            size: 0x12_3456_789a,
+            blocks: 0x1_0000_0001,
+            block: Block::Extents([7; 60]),
+            created: Timestamp::default(),
+        };
+        let seed = Checksum::START.for_inode(77);
+        let mut inode = encode(&fields, 4096, seed);
+        assert_eq!(inode.mode.get(), 0o104_751);
+        assert_eq!((inode.uid_lo.get(), inode.uid_hi.get()), (0x2345, 1));
+        assert_eq!((inode.gid_lo.get(), inode.gid_hi.get()), (0xdcba, 0xfffe));
+        assert_eq!(
+            (inode.size_lo.get(), inode.size_hi.get()),
+            (0x3456_789a, 0x12)
+        );
+        // In sectors, of 48 bits.
+        assert_eq!((inode.blocks_lo.get(), inode.blocks_hi.get()), (8, 8));
+        assert_eq!(
+            (inode.flags.get(), inode.block),
+            (inode_flags::EXTENTS, [7; 60])
+        );
+        for (low, extra) in [
+            (inode.mtime, inode.mtime_extra),
+            (inode.atime, inode.atime_extra),
+            (inode.ctime, inode.ctime_extra),
+        ] {
+            assert_eq!(decoded(low, extra), (-5, 6));
+        }
+        assert_eq!(decoded(inode.crtime, inode.crtime_extra), (0, 0));
+        let sum = (inode.checksum_lo.get(), inode.checksum_hi.get());
+        (inode.checksum_lo, inode.checksum_hi) = (U16::new(0), U16::new(0));
+        let expected = seed.update(inode.as_bytes());
+        assert_eq!(sum, (expected.lo(), expected.hi()));
+    }
+}

@@ -9,9 +9,14 @@
 //! | file | holds |
 //! |---|---|
 //! | `options` | what a caller may choose |
-//! | `geometry` | block groups, and where their tables and backups lie |
+//! | `check` | what cannot be expressed is refused |
+//! | `numbers` | inode numbers for everything in a tree |
+//! | `division` | how many groups, and inodes in each |
+//! | `geometry` | where the groups' tables and backups lie |
 //! | `alloc` | block after block around what is taken |
-//! | `plan` | inode numbers and places for everything in a tree; exact sizing |
+//! | `places` | places for everything in a tree |
+//! | `sizing` | the smallest size, and whether a given one will do |
+//! | `plan` | all of that together |
 //! | `spec` | the on-disk structures |
 //! | `checksum` | crc32c as ext4 seeds it |
 //! | `dir`, `extents`, `inode`, `journal`, `group`, `superblock` | the encoders |
@@ -21,16 +26,21 @@
 
 mod alloc;
 mod build;
+mod check;
 mod checksum;
 mod dir;
+mod division;
 mod error;
 mod extents;
 mod geometry;
 mod group;
 mod inode;
 mod journal;
+mod numbers;
 mod options;
+mod places;
 mod plan;
+mod sizing;
 mod spec;
 mod superblock;
 

@@ -4,8 +4,8 @@ use zerocopy::little_endian::{U16, U32};
 use zerocopy::{FromZeros, IntoBytes};
 
 use super::checksum::Checksum;
+use super::division::Division;
 use super::extents::split48;
-use super::geometry::Geometry;
 use super::options::{ErrorPolicy, Ext4Options};
 use super::spec::{
     DESCRIPTOR_SIZE, EXTRA_ISIZE, FIRST_INODE, INODE_SIZE, JOURNAL_INODE, LOG_GROUPS_PER_FLEX,
@@ -32,9 +32,9 @@ pub struct Totals {
 }
 
 /// The superblock of group 0.
-pub fn primary(options: &Ext4Options, geometry: &Geometry, totals: &Totals) -> Superblock {
+pub fn primary(options: &Ext4Options, division: &Division, totals: &Totals) -> Superblock {
     let mut sb = Superblock::new_zeroed();
-    counts(&mut sb, options, geometry, totals);
+    counts(&mut sb, options, division, totals);
     features(&mut sb, totals);
     identity(&mut sb, options);
     if let Some((block, size)) = &totals.journal {
@@ -53,20 +53,20 @@ pub fn backup(primary: &Superblock, group: u32) -> Superblock {
     sb
 }
 
-fn counts(sb: &mut Superblock, options: &Ext4Options, geometry: &Geometry, totals: &Totals) {
-    let inodes = split48(geometry.inodes()).0;
-    let reserved = reserved_blocks(options, geometry.blocks);
-    (sb.blocks_count_lo, sb.blocks_count_hi) = word(geometry.blocks);
+fn counts(sb: &mut Superblock, options: &Ext4Options, division: &Division, totals: &Totals) {
+    let inodes = split48(division.inodes()).0;
+    let reserved = reserved_blocks(options, division.blocks);
+    (sb.blocks_count_lo, sb.blocks_count_hi) = word(division.blocks);
     (sb.r_blocks_count_lo, sb.r_blocks_count_hi) = word(reserved);
     (sb.free_blocks_count_lo, sb.free_blocks_count_hi) = word(totals.free_blocks);
     sb.inodes_count = U32::new(inodes);
     sb.free_inodes_count = U32::new(totals.free_inodes);
-    sb.first_data_block = word(geometry.first_data_block()).0;
-    sb.log_block_size = U32::new(geometry.block_size.log());
+    sb.first_data_block = word(division.first_data_block()).0;
+    sb.log_block_size = U32::new(division.block_size.log());
     sb.log_cluster_size = sb.log_block_size;
-    sb.blocks_per_group = U32::new(geometry.blocks_per_group());
+    sb.blocks_per_group = U32::new(division.blocks_per_group());
     sb.clusters_per_group = sb.blocks_per_group;
-    sb.inodes_per_group = U32::new(geometry.inodes_per_group);
+    sb.inodes_per_group = U32::new(division.inodes_per_group);
     sb.desc_size = U16::new(DESCRIPTOR_SIZE);
     sb.log_groups_per_flex = LOG_GROUPS_PER_FLEX;
     sb.first_ino = U32::new(FIRST_INODE);
@@ -115,7 +115,8 @@ fn identity(sb: &mut Superblock, options: &Ext4Options) {
     });
     // No check by number of mounts.
     sb.max_mnt_count = U16::new(u16::MAX);
-    let time = options.time.seconds.cast_unsigned();
+    // These times have no sign; an inode's have one.
+    let time = options.time.seconds.max(0).cast_unsigned();
     let (lo, hi) = split48(time);
     for field in [&mut sb.wtime, &mut sb.lastcheck, &mut sb.mkfs_time] {
         *field = U32::new(lo);

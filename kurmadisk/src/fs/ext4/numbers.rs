@@ -1,0 +1,60 @@
+//! Inode numbers for everything in a tree.
+
+use super::plan::LOST_FOUND;
+use super::spec::{FIRST_INODE, ROOT_INODE};
+use crate::tree::{NodeId, NodeKind, Tree};
+
+/// Which inode each node of the tree gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbers {
+    /// The nodes in the order of their inodes, the root directory first.
+    pub order: Vec<NodeId>,
+    /// The inode of a node, by its index.
+    pub inodes: Vec<u32>,
+    /// The inode of a directory's parent, by the directory's index.
+    pub parents: Vec<u32>,
+    /// The inode of `/lost+found`, when the plan adds one.
+    pub lost_found: Option<u32>,
+    /// The highest inode in use.
+    pub last: u32,
+}
+
+impl Numbers {
+    /// Numbers the nodes: a directory's entries in the order of their names, before the entries of its
+    /// subdirectories. So the numbers depend on the tree alone, not on how it was read.
+    pub fn new(tree: &Tree, adds_lost_found: bool) -> Self {
+        let mut inodes = vec![0; tree.node_count()];
+        let mut parents = vec![ROOT_INODE; tree.node_count()];
+        let mut order = vec![Tree::ROOT];
+        inodes[Tree::ROOT.index()] = ROOT_INODE;
+        let mut next = FIRST_INODE;
+        let adds_lost_found = adds_lost_found && tree.child(Tree::ROOT, LOST_FOUND).is_none();
+        let lost_found = adds_lost_found.then(|| {
+            next += 1;
+            FIRST_INODE
+        });
+        let mut pending = vec![Tree::ROOT];
+        while let Some(dir) = pending.pop() {
+            let mut below = Vec::new();
+            for entry in tree.entries(dir) {
+                if inodes[entry.node.index()] == 0 {
+                    inodes[entry.node.index()] = next;
+                    next += 1;
+                    order.push(entry.node);
+                    if matches!(tree.node(entry.node).kind, NodeKind::Directory(_)) {
+                        parents[entry.node.index()] = inodes[dir.index()];
+                        below.push(entry.node);
+                    }
+                }
+            }
+            pending.extend(below.into_iter().rev());
+        }
+        Self {
+            order,
+            inodes,
+            parents,
+            lost_found,
+            last: next - 1,
+        }
+    }
+}
