@@ -1,9 +1,189 @@
 //! `kurmadisk inspect`.
 
 use std::error::Error;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use kurmadisk::formats::error::OpenError;
+use kurmadisk::inspect::{
+    self, Content, FilesystemReport, ImageReport, PartitionReport, Problem, TableReport,
+};
 
 use crate::args::InspectArgs;
+use crate::text::{self, Table};
 
 pub fn run(args: &InspectArgs) -> Result<(), Box<dyn Error>> {
-    Err(format!("{}: {}", args.image.display(), args.json).into())
+    let report = inspect::image(&args.image).map_err(|error| match error {
+        // It names the file itself.
+        OpenError::File { .. } => crate::chain(&error),
+        _ => format!("{}: {}", args.image.display(), crate::chain(&error)),
+    })?;
+    let said = if args.json {
+        serde_json::to_string_pretty(&report)? + "\n"
+    } else {
+        describe(&shown(&args.image.to_string_lossy()), &report)?
+    };
+    Ok(io::stdout().write_all(said.as_bytes())?)
+}
+
+/// What an image says, without what a terminal would obey or a table would break by.
+fn shown(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            safe.extend(c.escape_unicode());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+fn describe(name: &str, report: &ImageReport) -> Result<String, std::fmt::Error> {
+    let mut out = String::new();
+    let (container, disk) = (&report.container, &report.disk);
+    writeln!(
+        out,
+        "{name}: {}, a disk of {} in a file of {}, {} allocated",
+        container.format,
+        text::size(disk.size),
+        text::size(container.file_size),
+        text::size(container.allocated),
+    )?;
+    let facts = container.facts.iter();
+    let facts: Vec<_> = facts
+        .map(|fact| format!("{} {}", fact.name, shown(&fact.value)))
+        .collect();
+    if !facts.is_empty() {
+        writeln!(out, "{}", facts.join(", "))?;
+    }
+    match &disk.table {
+        Some(table) => describe_table(&mut out, table)?,
+        None => writeln!(out, "no partition table")?,
+    }
+    if !disk.partitions.is_empty() {
+        write!(out, "\n{}", partitions(&disk.partitions))?;
+    }
+    let contents = disk.partitions.iter();
+    let contents = contents.map(|partition| (Some(partition.number), &partition.content));
+    let whole = disk.content.iter().map(|content| (None, content));
+    let contents: Vec<_> = whole.chain(contents).collect();
+    if !contents.is_empty() {
+        write!(out, "\n{}", filesystems(&contents))?;
+    }
+    if !disk.problems.is_empty() {
+        writeln!(out, "\nproblems:")?;
+        for problem in &disk.problems {
+            writeln!(out, "  {}", describe_problem(problem))?;
+        }
+    }
+    Ok(out)
+}
+
+fn describe_table(out: &mut String, table: &TableReport) -> std::fmt::Result {
+    write!(
+        out,
+        "{} {}, {} sectors of {} bytes",
+        table.kind, table.id, table.sectors, table.sector_size
+    )?;
+    if let Some(entries) = table.entries {
+        write!(out, ", {entries} entries")?;
+    }
+    for entry in &table.hybrid {
+        let active = if entry.active { ", active" } else { "" };
+        write!(
+            out,
+            ", {} in the MBR as {}{active}",
+            entry.number, entry.kind
+        )?;
+    }
+    if let Some(extended) = &table.extended {
+        write!(
+            out,
+            ", extended partition {} with {} sectors from {} on",
+            extended.number, extended.sectors, extended.first
+        )?;
+    }
+    writeln!(out)
+}
+
+fn partitions(partitions: &[PartitionReport]) -> Table<9> {
+    let mut table = Table::new([
+        "no",
+        "label",
+        "type",
+        "first",
+        "sectors",
+        "bytes",
+        "size",
+        "attributes",
+        "guid",
+    ]);
+    for partition in partitions {
+        table.row([
+            partition.number.to_string(),
+            shown(&partition.label),
+            partition.kind.clone(),
+            partition.first.to_string(),
+            partition.sectors.to_string(),
+            format!(
+                "{}..{}",
+                partition.start,
+                partition.start.saturating_add(partition.size)
+            ),
+            text::size(partition.size),
+            partition.attributes.join(","),
+            partition.guid.clone().unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
+fn filesystems(contents: &[(Option<u32>, &Content)]) -> Table<11> {
+    let mut table = Table::new([
+        "no", "content", "label", "id", "size", "block", "free", "inodes", "errors", "state",
+        "features",
+    ]);
+    for (number, content) in contents {
+        let number = number.map_or_else(String::new, |number| number.to_string());
+        let mut row = <[String; 11]>::default();
+        if let Some(filesystem) = &content.filesystem {
+            row = filesystem_row(filesystem);
+        }
+        (row[0], row[1]) = (number, content.kind.to_owned());
+        table.row(row);
+    }
+    table
+}
+
+/// The columns that only a filesystem fills; the first two are the caller's.
+fn filesystem_row(filesystem: &FilesystemReport) -> [String; 11] {
+    let inodes = filesystem.inodes_used.zip(filesystem.inodes);
+    let ext = filesystem.ext.as_ref();
+    [
+        String::new(),
+        String::new(),
+        shown(&filesystem.label),
+        filesystem.id.clone(),
+        text::size(filesystem.size),
+        text::size(filesystem.block_size),
+        filesystem.free.map_or_else(String::new, text::size),
+        inodes.map_or_else(String::new, |(used, all)| format!("{used}/{all}")),
+        ext.map_or_else(String::new, |ext| ext.errors.to_owned()),
+        if filesystem.clean {
+            "clean"
+        } else {
+            "not clean"
+        }
+        .to_owned(),
+        ext.map_or_else(String::new, |ext| ext.features.join(" ")),
+    ]
+}
+
+fn describe_problem(problem: &Problem) -> String {
+    let text = shown(&problem.problem);
+    match problem.partition {
+        Some(number) => format!("partition {number}: {text}"),
+        None => text,
+    }
 }

@@ -27,6 +27,7 @@
 //! | [`tree`] | trees of files, from folders |
 //! | [`fs`] | FAT and ext4 |
 //! | [`boot`] | what makes a disk boot |
+//! | `inspect` | what an image says of itself (feature `inspect`) |
 //! | `assemble` | the plan as one map, and as an image |
 //! | `builder` | [`Builder`] |
 //!
@@ -38,6 +39,8 @@ mod assemble;
 pub mod boot;
 mod builder;
 pub mod fs;
+#[cfg(feature = "inspect")]
+pub mod inspect;
 pub mod layout;
 pub mod plan;
 pub mod spec;

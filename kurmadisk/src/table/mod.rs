@@ -2,7 +2,8 @@
 //!
 //! Writing is plain structures with explicit byte order (`spec`) in a [`DiskMap`]. Reading goes through
 //! the `gpt` and `mbrman` crates, so what one implementation wrote another one reads; everything
-//! those crates would trust in a header is checked before they see it.
+//! those crates would trust in a header is checked before they see it. Only the feature `inspect`
+//! brings reading, and those crates.
 //!
 //! | file | holds |
 //! |---|---|
@@ -18,12 +19,14 @@
 mod error;
 mod gpt;
 mod mbr;
+#[cfg(feature = "inspect")]
 mod read;
 
 use kurmadisk_formats::map::DiskMap;
 
 pub use error::{ChainFault, CopyFault, GptCopyName, TableError, TableProblem};
 pub use mbr::BOOT_CODE_LEN;
+#[cfg(feature = "inspect")]
 pub use read::{PartitionTable, read, read_with_sector_size};
 
 use crate::layout::{DiskLayout, Scheme};

@@ -27,7 +27,7 @@
 mod alloc;
 mod build;
 mod check;
-mod checksum;
+pub(crate) mod checksum;
 mod dir;
 mod division;
 mod error;
@@ -41,7 +41,7 @@ mod options;
 mod places;
 mod plan;
 mod sizing;
-mod spec;
+pub(crate) mod spec;
 mod superblock;
 
 pub use error::Ext4Error;

@@ -4,7 +4,7 @@
 //! begin.
 
 use zerocopy::little_endian::{U16, U32, U64};
-use zerocopy::{FromZeros, Immutable, IntoBytes, KnownLayout, big_endian};
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, big_endian};
 
 /// Offset of the superblock on the volume, whatever the block size.
 pub const SUPERBLOCK_OFFSET: u64 = 1024;
@@ -73,7 +73,7 @@ pub mod file_type {
 }
 
 /// The superblock (`globals.rst`, "Super Block").
-#[derive(FromZeros, IntoBytes, Immutable, KnownLayout, Clone)]
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Clone)]
 #[repr(C)]
 pub struct Superblock {
     pub inodes_count: U32,

@@ -1,0 +1,119 @@
+//! Opening an image again: what its container, its partition table and its filesystems say.
+//!
+//! [`image`] reads a file or block device of any format, [`disk`] what is in it. Both give a report
+//! for programs (it serialises) and for people.
+//!
+//! Images are hostile until shown otherwise. Only tables, superblocks and the like are read, each of
+//! a bounded size, and whatever they say is checked before it is used; no directory tree and no chain
+//! of clusters is followed. What is damaged becomes a problem in the report, and the rest is told
+//! nevertheless.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `report` | [`ImageReport`] and its parts |
+//! | `table` | the partition table as a report |
+//! | `content` | what lies in a partition, by its signature |
+//! | `fat` | FAT12, FAT16, FAT32 |
+//! | `ext` | ext2, ext3, ext4 |
+//! | `features` | the names of their features |
+
+mod content;
+mod ext;
+mod fat;
+mod features;
+mod report;
+mod table;
+
+use std::error::Error;
+use std::fs::File;
+use std::path::Path;
+
+use kurmadisk_formats::error::OpenError;
+use kurmadisk_formats::open;
+use kurmadisk_formats::read_at::{FileReader, ReadAt};
+
+pub use report::{
+    ContainerReport, Content, DiskReport, ExtReport, ExtendedReport, FatReport, FilesystemReport,
+    HybridReport, ImageReport, PartitionReport, Problem, TableReport,
+};
+
+use crate::layout::Scheme;
+use crate::table::{self as partition_table, PartitionTable, TableError, TableProblem};
+
+/// Inspects the image file or block device at `path`, whatever its format.
+///
+/// Fails when it can't be opened, or when its container is damaged; problems of what is in the
+/// container are in the report.
+pub fn image(path: &Path) -> Result<ImageReport, OpenError> {
+    let image = open::open(path)?;
+    let file = File::open(path).and_then(FileReader::new);
+    let file = file.map_err(|source| OpenError::File {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    Ok(ImageReport {
+        container: ContainerReport {
+            format: image.format().name(),
+            file_size: file.len(),
+            allocated: image.allocated_len(),
+            facts: image.facts().to_vec(),
+        },
+        disk: disk(&image),
+    })
+}
+
+/// Inspects a disk: its partition table and what lies in its partitions, or on the whole disk when
+/// it has no table.
+#[must_use]
+pub fn disk(disk: &dyn ReadAt) -> DiskReport {
+    let mut report = DiskReport {
+        size: disk.len(),
+        table: None,
+        partitions: Vec::new(),
+        content: None,
+        problems: Vec::new(),
+    };
+    let whole = content::examine(disk);
+    match partition_table::read(disk) {
+        Ok(table) if is_table(&table, &whole.content) => table::tell(disk, &table, &mut report),
+        Ok(_) | Err(TableError::NoTable) => tell_whole(whole, &mut report),
+        Err(error) => {
+            report.problems.push(Problem::of_disk(said(&error)));
+            tell_whole(whole, &mut report);
+        }
+    }
+    report
+}
+
+/// Whether a table is one, and not what looks like it on a disk with a filesystem of its own: a boot
+/// sector looks like an MBR and may have anything in the place of its entries, and a backup GPT may
+/// have outlived its disk.
+fn is_table(table: &PartitionTable, whole: &Content) -> bool {
+    let layout = &table.layout;
+    let counts = match layout.scheme {
+        Scheme::Gpt(_) => !table.problems.contains(&TableProblem::NotProtected),
+        Scheme::Mbr(_) => layout
+            .partitions
+            .iter()
+            .any(|partition| partition.end().0 <= layout.sectors),
+    };
+    counts || !whole.is_known()
+}
+
+fn tell_whole(whole: content::Examined, report: &mut DiskReport) {
+    let problems = whole.problems.into_iter().map(Problem::of_disk);
+    report.problems.extend(problems);
+    report.content = Some(whole.content);
+}
+
+/// An error and its causes, in one line.
+fn said(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

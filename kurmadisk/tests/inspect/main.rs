@@ -1,0 +1,6 @@
+//! What `inspect` finds, compared with what was planned and with what other programs find.
+
+mod damaged;
+mod foreign;
+mod own;
+mod support;
