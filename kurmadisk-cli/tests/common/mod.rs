@@ -1,0 +1,108 @@
+//! What the tests of the command share.
+#![allow(dead_code, reason = "each test target uses a part of this")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use kurmadisk_fixtures::oracle::{self, GptDisk, GptPartition, OracleError};
+use kurmadisk_fixtures::{debian, demo, workspace_root};
+use serde_json::Value;
+
+/// The formats: the command's name for each, and qemu's.
+pub const FORMATS: [(&str, &str); 4] = [
+    ("raw", "raw"),
+    ("vdi", "vdi"),
+    ("vmdk", "vmdk"),
+    ("vmdk-stream", "vmdk"),
+];
+
+/// A command line with which the Debian system boots to a login prompt on the serial console.
+pub const DEBIAN_CMDLINE: &str = "root=LABEL=ROOT rw quiet console=ttyS0";
+
+/// The compiled command, started in `folder` and with nothing of this environment that it reads.
+pub fn kurmadisk(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kurmadisk"));
+    command.current_dir(folder).env_remove("SOURCE_DATE_EPOCH");
+    command
+}
+
+/// An image of the Debian system: layout `efi`, its own kernel and initrd.
+pub fn debian_options(command: &mut Command) -> &mut Command {
+    let debian = debian::debian_root();
+    command
+        .args(["--layout", "efi", "--name", "debian"])
+        .args(["--cmdline", DEBIAN_CMDLINE])
+        .arg("--root")
+        .arg(&debian.tree)
+        .arg("--kernel")
+        .arg(&debian.kernel)
+        .arg("--initrd")
+        .arg(&debian.initrd)
+}
+
+/// systemd's UEFI stub.
+pub fn efi_stub() -> &'static Path {
+    judged(oracle::EFI_STUB.require())
+}
+
+/// The demonstration kernel.
+pub fn demo_kernel() -> PathBuf {
+    demo::folder().join(demo::BZ_IMAGE)
+}
+
+/// The demonstration initrd.
+pub fn demo_initrd() -> PathBuf {
+    demo::folder().join(demo::INITRD)
+}
+
+/// The checkout, with its `kurmadisk.toml`.
+pub fn checkout() -> &'static Path {
+    workspace_root()
+}
+
+/// What an oracle said.
+///
+/// # Panics
+/// With all it printed, unless it approved.
+#[track_caller]
+pub fn judged<T>(verdict: Result<T, OracleError>) -> T {
+    match verdict {
+        Ok(value) => value,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The table of a raw image, once sgdisk finds nothing wrong with it.
+#[track_caller]
+pub fn gpt(image: &Path) -> GptDisk {
+    judged(oracle::sgdisk_verify(image));
+    judged(oracle::sgdisk_print(image))
+}
+
+/// The partition of that label.
+#[track_caller]
+pub fn labelled<'d>(disk: &'d GptDisk, label: &str) -> &'d GptPartition {
+    let mut named = disk.partitions.iter().filter(|each| each.name == label);
+    match (named.next(), named.next()) {
+        (Some(partition), None) => partition,
+        (found, _) => panic!("{label}: found {found:?}, and perhaps more, in {disk:?}"),
+    }
+}
+
+/// Runs to success; standard output as JSON.
+#[track_caller]
+pub fn json(command: &mut Command) -> Value {
+    let output = command.assert().success().get_output().stdout.clone();
+    serde_json::from_slice(&output).expect("standard output is JSON")
+}
+
+/// The names in a folder, sorted.
+pub fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("the folder is there");
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}

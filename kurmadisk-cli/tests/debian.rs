@@ -1,0 +1,123 @@
+//! A real Debian system on a disk of every format, judged by other people's programs.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{
+    DEBIAN_CMDLINE, FORMATS, debian_options, efi_stub, gpt, json, judged, kurmadisk, labelled,
+};
+use kurmadisk_fixtures::{debian, oracle, treediff};
+
+/// Builds the image in `folder`, with the stub; its path.
+fn build(folder: &Path, format: &str) -> PathBuf {
+    let image = folder.join(format!("{format}.image"));
+    let mut build = kurmadisk(folder);
+    build.args(["build", "--format", format, "-o"]).arg(&image);
+    build.arg("--efi-stub").arg(efi_stub());
+    debian_options(&mut build).assert().success();
+    image
+}
+
+#[test]
+fn every_format_is_sound_holds_the_same_disk_and_has_the_size_that_was_planned() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut plan = kurmadisk(folder.path());
+    plan.args(["plan", "--json", "--efi-stub"]).arg(efi_stub());
+    let plan = json(debian_options(&mut plan));
+    let outputs = plan["outputs"].as_array().unwrap();
+    assert_eq!(outputs.len(), FORMATS.len());
+
+    let raw = build(folder.path(), "raw");
+    assert_eq!(plan["size"], fs::metadata(&raw).unwrap().len());
+    for (format, qemu_format) in FORMATS {
+        let image = build(folder.path(), format);
+        let size = fs::metadata(&image).unwrap().len();
+        let output = outputs
+            .iter()
+            .find(|each| each["format"] == format)
+            .unwrap();
+        let planned = output["size"].as_u64().unwrap();
+        if output["exact"] == true {
+            assert_eq!(size, planned, "{format}");
+        } else {
+            assert_eq!(format, "vmdk-stream");
+            assert!(
+                size <= planned && size > planned / 8,
+                "{size} of {planned} bytes"
+            );
+        }
+        if format != "raw" {
+            judged(oracle::qemu_img_check(&image, qemu_format));
+            judged(oracle::qemu_img_compare(&raw, "raw", &image, qemu_format));
+            judged(oracle::sevenzip_test(&image));
+            fs::remove_file(&image).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_disk_is_clean_and_holds_the_system_to_the_last_nanosecond() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = build(folder.path(), "raw");
+    let disk = gpt(&raw);
+    let (esp, root) = (labelled(&disk, "EFI-SYSTEM"), labelled(&disk, "ROOT"));
+    judged(oracle::fsck_fat_clean(&raw, esp.offset()));
+    judged(oracle::e2fsck_clean(&raw, root.offset()));
+    let mount = judged(oracle::mount_loop(&raw, root.offset(), root.length()));
+    let options = treediff::Options::default().leave_out("lost+found");
+    let compared = treediff::compare(&debian::debian_root().tree, mount.path(), &options).unwrap();
+    assert!(compared.expect_equal() > 8_000, "{compared}");
+}
+
+#[test]
+fn the_unified_kernel_image_holds_what_it_was_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = build(folder.path(), "raw");
+    let esp = labelled(&gpt(&raw), "EFI-SYSTEM").offset();
+    let paths = judged(oracle::mdir_paths(&raw, esp));
+    assert_eq!(
+        paths,
+        ["::/EFI/", "::/EFI/BOOT/", "::/EFI/BOOT/BOOTX64.EFI"]
+    );
+    let image = folder.path().join("uki.efi");
+    let content = judged(oracle::mcopy_read(&raw, esp, "::/EFI/BOOT/BOOTX64.EFI"));
+    fs::write(&image, content).unwrap();
+
+    let debian = debian::debian_root();
+    let cmdline = DEBIAN_CMDLINE.as_bytes().to_vec();
+    for (name, given) in [
+        (".linux", fs::read(&debian.kernel).unwrap()),
+        (".initrd", fs::read(&debian.initrd).unwrap()),
+        (".cmdline", cmdline),
+    ] {
+        let held = section(&image, name);
+        assert!(held.starts_with(&given), "{name}");
+        // What fills the section up to the file's alignment, and for text its closing NUL.
+        let padding = &held[given.len()..];
+        assert!(
+            padding.len() <= 512 && padding.iter().all(|byte| *byte == 0),
+            "{name}"
+        );
+    }
+}
+
+/// The content of a section as binutils read it.
+fn section(image: &Path, name: &str) -> Vec<u8> {
+    let (out, rest) = (
+        image.with_extension("section"),
+        image.with_extension("rest"),
+    );
+    let objcopy = oracle::tool("objcopy").expect("it is in the list of tools");
+    let mut dump = std::ffi::OsString::from(format!("{name}="));
+    dump.push(&out);
+    let status = judged(objcopy.command())
+        .arg("--dump-section")
+        .arg(dump)
+        .args([image, &rest])
+        .status()
+        .unwrap();
+    assert!(status.success(), "objcopy --dump-section {name}");
+    fs::read(out).unwrap()
+}
