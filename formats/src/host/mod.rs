@@ -3,10 +3,10 @@
 //! Every call that differs between systems is here, so that the rest of the code reads the same on
 //! all of them.
 
-#[cfg(unix)]
+#[cfg(all(unix, not(feature = "portable-host")))]
 #[path = "unix.rs"]
 mod system;
-#[cfg(not(unix))]
+#[cfg(any(not(unix), feature = "portable-host"))]
 #[path = "portable.rs"]
 mod system;
 

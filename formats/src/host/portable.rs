@@ -18,9 +18,9 @@ fn position_lock() -> MutexGuard<'static, ()> {
 
 /// Opens a regular file for reading.
 pub fn open_regular(path: &Path) -> io::Result<File> {
-    let file = File::open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
+    // Asked first: opening something else could wait for its other end.
+    if std::fs::metadata(path)?.is_file() {
+        File::open(path)
     } else {
         Err(io::Error::new(
             io::ErrorKind::InvalidInput,
@@ -120,6 +120,7 @@ fn host_stat(metadata: &Metadata) -> io::Result<HostStat> {
 }
 
 /// A new file in folder `dir` that has no name yet: not here.
+#[must_use]
 pub fn create_unnamed(_dir: &Path) -> Option<File> {
     None
 }

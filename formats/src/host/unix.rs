@@ -1,14 +1,13 @@
 //! The host's calls on Unix systems.
 
-use std::ffi::OsStr;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::ops::Range;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, SeekFrom, Stat, seek, statat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, SeekFrom, seek};
 use rustix::io::Errno;
 
 use super::{HostEntry, HostKind, HostStat};
@@ -77,29 +76,21 @@ pub fn data_ranges(file: &File, len: u64) -> io::Result<Vec<Range<u64>>> {
 
 /// The metadata of what `path` names, following symbolic links.
 pub fn stat(path: &Path) -> io::Result<HostStat> {
-    host_stat(&rustix::fs::stat(path)?)
+    host_stat(&std::fs::metadata(path)?)
 }
 
 /// The names in a directory, in the host's order, without `.` and `..`.
+///
+/// Each name's metadata is asked for relative to the open directory, so no path is walked twice.
 pub fn read_dir(path: &Path) -> io::Result<Vec<HostEntry>> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let dir = rustix::fs::open(path, flags, Mode::empty())?;
-    let mut entries = Vec::new();
-    // Names are looked up relative to the open directory: the host walks no path twice.
-    for entry in Dir::read_from(&dir)? {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if name == b"." || name == b".." {
-            continue;
-        }
-        let stat = statat(&dir, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)?;
-        let name = OsStr::from_bytes(name).to_os_string();
-        entries.push(HostEntry {
-            name,
-            stat: host_stat(&stat)?,
-        });
-    }
-    Ok(entries)
+    std::fs::read_dir(path)?
+        .map(|entry| {
+            let entry = entry?;
+            let stat = host_stat(&entry.metadata()?)?;
+            let name = entry.file_name();
+            Ok(HostEntry { name, stat })
+        })
+        .collect()
 }
 
 /// The target of a symbolic link, as its bytes.
@@ -107,38 +98,36 @@ pub fn read_link(path: &Path) -> io::Result<Vec<u8>> {
     Ok(std::fs::read_link(path)?.into_os_string().into_vec())
 }
 
-fn host_stat(stat: &Stat) -> io::Result<HostStat> {
-    let kind = match FileType::from_raw_mode(stat.st_mode) {
-        FileType::Directory => HostKind::Directory,
-        FileType::RegularFile => HostKind::File,
-        FileType::Symlink => HostKind::Symlink,
-        FileType::CharacterDevice => HostKind::CharDevice,
-        FileType::BlockDevice => HostKind::BlockDevice,
-        FileType::Fifo => HostKind::Fifo,
-        FileType::Socket => HostKind::Socket,
-        FileType::Unknown => {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "unknown type of file",
-            ));
+fn host_stat(metadata: &Metadata) -> io::Result<HostStat> {
+    let kind = match metadata.file_type() {
+        kind if kind.is_dir() => HostKind::Directory,
+        kind if kind.is_file() => HostKind::File,
+        kind if kind.is_symlink() => HostKind::Symlink,
+        kind if kind.is_char_device() => HostKind::CharDevice,
+        kind if kind.is_block_device() => HostKind::BlockDevice,
+        kind if kind.is_fifo() => HostKind::Fifo,
+        kind if kind.is_socket() => HostKind::Socket,
+        _ => {
+            let reason = "unknown type of file";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
         }
     };
+    let device = metadata.rdev();
     Ok(HostStat {
         kind,
-        mode: u16::try_from(stat.st_mode & 0o7777).unwrap_or(0),
-        uid: stat.st_uid,
-        gid: stat.st_gid,
-        len: u64::try_from(stat.st_size).unwrap_or(0),
-        allocated: u64::try_from(stat.st_blocks)
-            .unwrap_or(0)
-            .saturating_mul(512),
-        mtime_seconds: stat.st_mtime,
-        mtime_nanos: u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
-        device: stat.st_dev,
-        inode: stat.st_ino,
-        links: stat.st_nlink,
-        major: rustix::fs::major(stat.st_rdev),
-        minor: rustix::fs::minor(stat.st_rdev),
+        mode: u16::try_from(metadata.mode() & 0o7777).unwrap_or(0),
+        uid: metadata.uid(),
+        gid: metadata.gid(),
+        len: metadata.len(),
+        allocated: metadata.blocks().saturating_mul(512),
+        mtime_seconds: metadata.mtime(),
+        mtime_nanos: u32::try_from(metadata.mtime_nsec()).unwrap_or(0),
+        device: metadata.dev(),
+        inode: metadata.ino(),
+        links: metadata.nlink(),
+        // The width of a device number differs between systems.
+        major: rustix::fs::major(device as _),
+        minor: rustix::fs::minor(device as _),
     })
 }
 
