@@ -11,8 +11,8 @@ fn main() {
     divan::main();
 }
 
-#[divan::bench(args = ImageFormat::ALL, sample_count = 10)]
-fn write(bencher: Bencher<'_, '_>, format: &ImageFormat) {
+#[divan::bench(args = ImageFormat::ALL.iter().copied(), sample_count = 10)]
+fn write(bencher: Bencher<'_, '_>, format: ImageFormat) {
     let plan = Builder::new("benchmark")
         .layout("efi")
         .root_tree(tree(10_000, 5000))

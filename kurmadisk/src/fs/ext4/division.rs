@@ -173,7 +173,7 @@ fn most_inodes_per_group(block_size: BlockSize, groups: u64) -> u64 {
 fn has_backup(group: u32) -> bool {
     let power_of = |base: u32| {
         let mut rest = group;
-        while rest % base == 0 && rest > 1 {
+        while rest > 1 && rest.is_multiple_of(base) {
             rest /= base;
         }
         rest == 1

@@ -125,7 +125,7 @@ mod tests {
             for end in 0..=40 {
                 let mut block = [0; 5];
                 set(&mut block, start..end);
-                let found = (0..40_u64).map(|bit| block[bit as usize / 8] >> (bit % 8) & 1 == 1);
+                let found = (0..40_usize).map(|bit| block[bit / 8] >> (bit % 8) & 1 == 1);
                 let expected = (0..40_u64).map(|bit| (start..end).contains(&bit));
                 assert!(found.eq(expected), "{start}..{end}");
             }
