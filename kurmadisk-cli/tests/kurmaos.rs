@@ -7,7 +7,9 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use common::{demo_initrd, demo_kernel, gpt, judged, kurmadisk, labelled};
+use common::{
+    demo_initrd, demo_kernel, gpt, gpt_entry, guid_text, judged, kurmadisk, labelled, u64_at,
+};
 use kurmadisk_fixtures::oracle::{self, GptPartition};
 use serde_json::json;
 
@@ -95,24 +97,6 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
 }
 
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap())
-}
-
-/// A GUID's text from its bytes on disk: the first three groups are little-endian (UEFI
-/// specification, appendix A).
-fn guid_text(bytes: &[u8]) -> String {
-    let order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
-    let mut text = String::new();
-    for (position, index) in order.into_iter().enumerate() {
-        if [4, 6, 8, 10].contains(&position) {
-            text.push('-');
-        }
-        text.push_str(&format!("{:02x}", bytes[index]));
-    }
-    text
-}
-
 #[track_caller]
 fn has_line(found: &GptPartition, line: &Line) {
     let label = line.label;
@@ -137,23 +121,8 @@ fn has_entries(image: &Path, offset: u64, lines: &[Line]) {
             assert_eq!(entry, [0; 128], "entry {}", index + 1);
             continue;
         };
-        let name: Vec<u16> = entry[56..]
-            .chunks_exact(2)
-            .map(|unit| u16::from_le_bytes([unit[0], unit[1]]))
-            .take_while(|unit| *unit != 0)
-            .collect();
-        has_line(
-            &GptPartition {
-                number: u32::try_from(index + 1).unwrap(),
-                type_guid: guid_text(&entry[..16]),
-                guid: guid_text(&entry[16..32]),
-                first: u64_at(entry, 32),
-                last: u64_at(entry, 40),
-                attributes: u64_at(entry, 48),
-                name: String::from_utf16(&name).unwrap(),
-            },
-            line,
-        );
+        let number = u32::try_from(index + 1).unwrap();
+        has_line(&gpt_entry(number, entry), line);
     }
 }
 

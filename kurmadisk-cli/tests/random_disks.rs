@@ -5,11 +5,12 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
 use std::io::Read as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use common::{gpt, json, judged, kurmadisk};
+use common::{gpt, gpt_entry, json, judged, kurmadisk};
 use kurmadisk_fixtures::oracle::{self, GptPartition};
 use kurmadisk_fixtures::treegen::{TreeSpec, make_tree};
 use kurmadisk_fixtures::{sparse, treediff};
@@ -54,6 +55,7 @@ struct Disk {
     size: Option<u64>,
     alignment: &'static str,
     entries: u32,
+    sector_size: u64,
     /// The seed of a tree for the first ext4, if there is one.
     root: Option<u64>,
     mbr: bool,
@@ -102,17 +104,21 @@ fn disk() -> impl Strategy<Value = Disk> {
         prop::option::of(1500_u64..4000),
         prop::sample::select(vec!["1 MiB", "64 KiB", "4096s", "1s"]),
         prop::sample::select(vec![128_u32, 140, 256]),
+        prop_oneof![3 => Just(512_u64), 1 => Just(4096)],
         prop::option::of(any::<u64>()),
         prop::bool::weighted(0.25),
     )
-        .prop_map(|(partitions, size, alignment, entries, root, mbr)| Disk {
-            partitions,
-            size,
-            alignment,
-            entries,
-            root,
-            mbr,
-        })
+        .prop_map(
+            |(partitions, size, alignment, entries, sector_size, root, mbr)| Disk {
+                partitions,
+                size,
+                alignment,
+                entries,
+                sector_size: if mbr { 512 } else { sector_size },
+                root,
+                mbr,
+            },
+        )
 }
 
 impl Disk {
@@ -164,6 +170,7 @@ impl Disk {
         .unwrap();
         if !self.mbr {
             writeln!(text, "entries = {}", self.entries).unwrap();
+            writeln!(text, "sector-size = {}", self.sector_size).unwrap();
         }
         let numbers = self.numbers();
         for (index, (number, partition)) in numbers.iter().zip(&self.partitions).enumerate() {
@@ -276,21 +283,24 @@ fn build(folder: &Path, disk: &Disk) -> (PathBuf, Value) {
     (folder.join("disk.raw"), plan)
 }
 
-/// The partitions as other programs read them, (number, offset, length) in bytes each.
+/// The partitions in the table, (number, offset, length) in bytes each.
 fn read_table(image: &Path, disk: &Disk) -> Vec<(u32, u64, u64)> {
     if disk.mbr {
         judged(oracle::sfdisk_verify(image));
         let table = judged(oracle::sfdisk_json(image));
-        let partitions = table["partitions"].as_array().unwrap().clone();
+        let partitions = table["partitions"].as_array().unwrap().iter().zip(1..);
         let bytes = |value: &Value| value.as_u64().unwrap() * 512;
-        let lines = partitions.iter().zip(1..);
-        return lines
+        return partitions
             .map(|(each, number)| (number, bytes(&each["start"]), bytes(&each["size"])))
             .collect();
     }
-    let table = gpt(image);
-    assert_eq!(table.entries, disk.entries);
-    for (found, wanted) in table.partitions.iter().zip(&disk.partitions) {
+    let found = read_gpt(image, disk.sector_size);
+    if disk.sector_size == 512 {
+        let table = gpt(image);
+        assert_eq!(table.entries, disk.entries);
+        assert_eq!(table.partitions, found);
+    }
+    for (found, wanted) in found.iter().zip(&disk.partitions) {
         let attributes = match wanted.attributes {
             "legacy-boot" => 0x4,
             "read-only" => 1 << 60,
@@ -300,9 +310,25 @@ fn read_table(image: &Path, disk: &Disk) -> Vec<(u32, u64, u64)> {
         assert_eq!(found.attributes, attributes);
         assert_eq!(found.name, format!("P{}", found.number));
     }
-    let lines = table.partitions.iter();
-    lines
-        .map(|each: &GptPartition| (each.number, each.offset(), each.length()))
+    let bytes = |each: &GptPartition| {
+        let (offset, sectors) = (each.first * disk.sector_size, each.last + 1 - each.first);
+        (each.number, offset, sectors * disk.sector_size)
+    };
+    found.iter().map(bytes).collect()
+}
+
+/// The primary entries, read from the bytes: sgdisk knows only 512-byte sectors in a file.
+fn read_gpt(image: &Path, sector_size: u64) -> Vec<GptPartition> {
+    let file = File::open(image).unwrap();
+    let mut header = [0; 92];
+    file.read_exact_at(&mut header, sector_size).unwrap();
+    assert_eq!(&header[..8], b"EFI PART");
+    let count = u32::from_le_bytes(header[80..84].try_into().unwrap());
+    let mut entries = vec![0; count as usize * 128];
+    file.read_exact_at(&mut entries, 2 * sector_size).unwrap();
+    let used = entries.chunks_exact(128).zip(1..);
+    let used = used.filter(|(entry, _)| entry[..16] != [0; 16]);
+    used.map(|(entry, number)| gpt_entry(number, entry))
         .collect()
 }
 
@@ -390,7 +416,7 @@ fn read_fat(image: &Path, offset: u64, length: u64) -> BTreeMap<String, Vec<u8>>
 #[test]
 fn any_disk_is_clean_and_reads_back() {
     let config = Config {
-        cases: 24,
+        cases: 60,
         failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
         max_shrink_iters: 60,
         ..Config::default()

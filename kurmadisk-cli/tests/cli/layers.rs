@@ -181,3 +181,25 @@ fn files_are_placed_with_their_owners_and_modes() {
     ));
     assert_eq!(conf, b"timeout 3\n");
 }
+
+#[test]
+fn the_oem_tree_goes_into_its_partition() {
+    let bench = Bench::new();
+    bench.write("oem/grub.cfg", "set timeout=0\n");
+    bench
+        .run([
+            "build", "--layout", "kurmaos", "--root", "tree", "--oem", "oem",
+        ])
+        .args(["--format", "raw", "-o", "disk.raw"])
+        .assert()
+        .success();
+    let image = bench.join("disk.raw");
+    let disk = gpt(&image);
+    let cat = |label: &str, path: &str| {
+        let offset = labelled(&disk, label).offset();
+        judged(oracle::e2fsck_clean(&image, offset));
+        judged(oracle::debugfs(&image, offset, &format!("cat {path}")))
+    };
+    assert_eq!(cat("OEM", "/grub.cfg"), "set timeout=0\n");
+    assert_eq!(cat("ROOT", "/etc/hostname"), "kurma\n");
+}

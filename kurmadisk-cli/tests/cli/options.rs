@@ -57,6 +57,35 @@ fn nothing_but_the_result_is_said_and_quiet_says_nothing() {
 }
 
 #[test]
+fn a_terminal_shows_a_bar_and_is_left_clean() {
+    const SCRIPT: oracle::Tool = oracle::Tool {
+        program: "script",
+        package: "bsdutils",
+    };
+    let bench = Bench::new();
+    fs::write(bench.join("tree/large"), vec![0xa5; 32 << 20]).unwrap();
+    let on_terminal = |more: &str| {
+        let build = format!("build --layout efi --root tree --format vdi -o out.vdi {more}");
+        let mut script = judged(SCRIPT.command());
+        script
+            .current_dir(bench.path())
+            .args(["--quiet", "--return", "--command"]);
+        script
+            .arg(format!("{} {build}", env!("CARGO_BIN_EXE_kurmadisk")))
+            .arg("/dev/null");
+        let output = script.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let said = on_terminal("");
+    assert!(said.contains(" B/32."), "{said}");
+    let (bar, rest) = said.rsplit_once("\u{1b}[2K").unwrap();
+    assert!(bar.contains('░') || bar.contains('█'), "{said}");
+    assert!(rest.trim_end().starts_with("out.vdi: vdi, "), "{said}");
+    assert_eq!(on_terminal("--quiet"), "");
+}
+
+#[test]
 fn the_json_of_a_build_is_what_was_built() {
     let bench = Bench::new();
     let build = [

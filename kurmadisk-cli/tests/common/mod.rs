@@ -1,6 +1,7 @@
 //! What the tests of the command share.
 #![allow(dead_code, reason = "each test target uses a part of this")]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -105,4 +106,39 @@ pub fn names(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// Eight bytes of an on-disk structure.
+pub fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap())
+}
+
+/// A GUID's text from its bytes on disk: the first three groups are little-endian (UEFI
+/// specification, appendix A).
+pub fn guid_text(bytes: &[u8]) -> String {
+    let order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+    let mut text = String::new();
+    for (position, index) in order.into_iter().enumerate() {
+        if [4, 6, 8, 10].contains(&position) {
+            text.push('-');
+        }
+        write!(text, "{:02x}", bytes[index]).expect("a String takes everything");
+    }
+    text
+}
+
+/// A GPT's entry from its 128 bytes (UEFI specification 5.3.3).
+pub fn gpt_entry(number: u32, entry: &[u8]) -> GptPartition {
+    let name = entry[56..].chunks_exact(2);
+    let name = name.map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
+    let name: Vec<u16> = name.take_while(|unit| *unit != 0).collect();
+    GptPartition {
+        number,
+        type_guid: guid_text(&entry[..16]),
+        guid: guid_text(&entry[16..32]),
+        first: u64_at(entry, 32),
+        last: u64_at(entry, 40),
+        attributes: u64_at(entry, 48),
+        name: String::from_utf16(&name).unwrap(),
+    }
 }
