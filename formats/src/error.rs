@@ -185,3 +185,13 @@ impl OpenError {
         }
     }
 }
+
+/// An error and its causes in one line, the last cause at the end.
+#[must_use]
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}

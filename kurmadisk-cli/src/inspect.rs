@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
-use kurmadisk::formats::error::OpenError;
+use kurmadisk::formats::error::{OpenError, chain};
 use kurmadisk::inspect::{
     self, Content, FilesystemReport, ImageReport, PartitionReport, Problem, TableReport,
 };
@@ -15,28 +15,15 @@ use crate::text::{self, Table};
 pub fn run(args: &InspectArgs) -> Result<(), Box<dyn Error>> {
     let report = inspect::image(&args.image).map_err(|error| match error {
         // It names the file itself.
-        OpenError::File { .. } => crate::chain(&error),
-        _ => format!("{}: {}", args.image.display(), crate::chain(&error)),
+        OpenError::File { .. } => chain(&error),
+        _ => format!("{}: {}", args.image.display(), chain(&error)),
     })?;
     let said = if args.json {
         serde_json::to_string_pretty(&report)? + "\n"
     } else {
-        describe(&shown(&args.image.to_string_lossy()), &report)?
+        describe(&text::shown(&args.image.to_string_lossy()), &report)?
     };
     Ok(io::stdout().write_all(said.as_bytes())?)
-}
-
-/// What an image says, without what a terminal would obey or a table would break by.
-fn shown(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() {
-            safe.extend(c.escape_unicode());
-        } else {
-            safe.push(c);
-        }
-    }
-    safe
 }
 
 fn describe(name: &str, report: &ImageReport) -> Result<String, std::fmt::Error> {
@@ -52,7 +39,7 @@ fn describe(name: &str, report: &ImageReport) -> Result<String, std::fmt::Error>
     )?;
     let facts = container.facts.iter();
     let facts: Vec<_> = facts
-        .map(|fact| format!("{} {}", fact.name, shown(&fact.value)))
+        .map(|fact| format!("{} {}", fact.name, text::shown(&fact.value)))
         .collect();
     if !facts.is_empty() {
         writeln!(out, "{}", facts.join(", "))?;
@@ -65,7 +52,7 @@ fn describe(name: &str, report: &ImageReport) -> Result<String, std::fmt::Error>
         write!(out, "\n{}", partitions(&disk.partitions))?;
     }
     let contents = disk.partitions.iter();
-    let contents = contents.map(|partition| (Some(partition.number), &partition.content));
+    let contents = contents.map(|partition| (Some(partition.entry.number), &partition.content));
     let whole = disk.content.iter().map(|content| (None, content));
     let contents: Vec<_> = whole.chain(contents).collect();
     if !contents.is_empty() {
@@ -107,39 +94,16 @@ fn describe_table(out: &mut String, table: &TableReport) -> std::fmt::Result {
     writeln!(out)
 }
 
-fn partitions(partitions: &[PartitionReport]) -> Table<9> {
-    let mut table = Table::new([
-        "no",
-        "label",
-        "type",
-        "first",
-        "sectors",
-        "bytes",
-        "size",
-        "attributes",
-        "guid",
-    ]);
-    for partition in partitions {
-        table.row([
-            partition.number.to_string(),
-            shown(&partition.label),
-            partition.kind.clone(),
-            partition.first.to_string(),
-            partition.sectors.to_string(),
-            format!(
-                "{}..{}",
-                partition.start,
-                partition.start.saturating_add(partition.size)
-            ),
-            text::size(partition.size),
-            partition.attributes.join(","),
-            partition.guid.clone().unwrap_or_default(),
-        ]);
+fn partitions(partitions: &[PartitionReport]) -> Table {
+    let mut table = Table::new(text::ENTRY_HEAD.into_iter().chain(["guid"]));
+    for PartitionReport { entry, .. } in partitions {
+        let guid = entry.guid.clone().unwrap_or_default();
+        table.row(text::entry_cells(entry).into_iter().chain([guid]));
     }
     table
 }
 
-fn filesystems(contents: &[(Option<u32>, &Content)]) -> Table<11> {
+fn filesystems(contents: &[(Option<u32>, &Content)]) -> Table {
     let mut table = Table::new([
         "no", "content", "label", "id", "size", "block", "free", "inodes", "errors", "state",
         "features",
@@ -163,7 +127,7 @@ fn filesystem_row(filesystem: &FilesystemReport) -> [String; 11] {
     [
         String::new(),
         String::new(),
-        shown(&filesystem.label),
+        text::shown(&filesystem.label),
         filesystem.id.clone(),
         text::size(filesystem.size),
         text::size(filesystem.block_size),
@@ -181,7 +145,7 @@ fn filesystem_row(filesystem: &FilesystemReport) -> [String; 11] {
 }
 
 fn describe_problem(problem: &Problem) -> String {
-    let text = shown(&problem.problem);
+    let text = text::shown(&problem.problem);
     match problem.partition {
         Some(number) => format!("partition {number}: {text}"),
         None => text,

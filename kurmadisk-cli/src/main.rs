@@ -14,10 +14,10 @@ mod inspect;
 mod plan;
 mod text;
 
-use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
+use kurmadisk::formats::error::chain;
 
 use args::{Args, Command};
 
@@ -34,16 +34,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// An error and its causes, in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

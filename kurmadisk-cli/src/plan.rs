@@ -65,19 +65,8 @@ fn print_disk(report: &PlanReport) {
         report.table,
         report.disk_id,
     );
-    let mut table = Table::new([
-        "no",
-        "label",
-        "type",
-        "first",
-        "sectors",
-        "bytes",
-        "size",
-        "attributes",
-        "filesystem",
-        "free",
-        "inodes",
-    ]);
+    let own = ["filesystem", "free", "inodes"];
+    let mut table = Table::new(text::ENTRY_HEAD.into_iter().chain(own));
     for partition in &report.partitions {
         table.row(row(partition));
     }
@@ -85,22 +74,15 @@ fn print_disk(report: &PlanReport) {
     println!("boot: {}", boot(report));
 }
 
-fn row(partition: &PartitionReport) -> [String; 11] {
+fn row(partition: &PartitionReport) -> impl Iterator<Item = String> {
     let filesystem = partition.filesystem.as_ref();
     let inodes = filesystem.and_then(|fs| Some(format!("{}/{}", fs.inodes_used?, fs.inodes?)));
-    [
-        partition.number.to_string(),
-        partition.label.clone(),
-        partition.kind.clone(),
-        partition.first.to_string(),
-        partition.sectors.to_string(),
-        format!("{}..{}", partition.start, partition.start + partition.size),
-        text::size(partition.size),
-        partition.attributes.join(","),
+    let own = [
         filesystem.map_or_else(String::new, |fs| format!("{} {}", fs.kind, fs.id)),
         filesystem.map_or_else(String::new, |fs| text::size(fs.free)),
         inodes.unwrap_or_default(),
-    ]
+    ];
+    text::entry_cells(&partition.entry).into_iter().chain(own)
 }
 
 /// How the disk boots, in words.

@@ -5,13 +5,12 @@
 #[expect(dead_code, reason = "the example's own main")]
 mod in_memory;
 
-use std::error::Error;
 use std::fs::{self, File};
 use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use kurmadisk::formats::error::{EmitError, SourceError};
+use kurmadisk::formats::error::{EmitError, SourceError, chain};
 use kurmadisk::plan::PlanError;
 use kurmadisk::spec::{ImageSpec, Place};
 use kurmadisk::{AssembleError, Builder, ImageFormat, Plan, PredictedSize, Progress};
@@ -57,18 +56,6 @@ impl Bench {
 
 fn write(plan: &Plan, format: ImageFormat, path: &Path) -> Result<(), AssembleError> {
     plan.write(format, path, &mut |_| ControlFlow::Continue(()))
-}
-
-/// An error and its causes.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[test]

@@ -24,11 +24,10 @@ mod features;
 mod report;
 mod table;
 
-use std::error::Error;
 use std::fs::File;
 use std::path::Path;
 
-use kurmadisk_formats::error::OpenError;
+use kurmadisk_formats::error::{OpenError, chain};
 use kurmadisk_formats::open;
 use kurmadisk_formats::read_at::{FileReader, ReadAt};
 
@@ -78,7 +77,7 @@ pub fn disk(disk: &dyn ReadAt) -> DiskReport {
         Ok(table) if is_table(&table, &whole.content) => table::tell(disk, &table, &mut report),
         Ok(_) | Err(TableError::NoTable) => tell_whole(whole, &mut report),
         Err(error) => {
-            report.problems.push(Problem::of_disk(said(&error)));
+            report.problems.push(Problem::of_disk(chain(&error)));
             tell_whole(whole, &mut report);
         }
     }
@@ -104,16 +103,4 @@ fn tell_whole(whole: content::Examined, report: &mut DiskReport) {
     let problems = whole.problems.into_iter().map(Problem::of_disk);
     report.problems.extend(problems);
     report.content = Some(whole.content);
-}
-
-/// An error and its causes, in one line.
-fn said(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

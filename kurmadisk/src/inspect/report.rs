@@ -3,6 +3,8 @@
 use kurmadisk_formats::open::Fact;
 use serde::{Serialize, Serializer};
 
+use crate::layout::EntryReport;
+
 /// Everything an image tells of itself, ready for JSON. Offsets and sizes are in bytes unless named
 /// otherwise.
 #[derive(Clone, Debug, Serialize)]
@@ -99,27 +101,9 @@ pub struct ExtendedReport {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PartitionReport {
-    /// Number in the table.
-    pub number: u32,
-    /// Name in the table; an MBR has none.
-    pub label: String,
-    /// Type, by name where it has one.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Type as the table has it: a GUID, or a byte as `0x83`.
-    pub type_code: String,
-    /// The partition's own GUID; an MBR has none.
-    pub guid: Option<String>,
-    /// First sector.
-    pub first: u64,
-    /// Length in sectors.
-    pub sectors: u64,
-    /// Offset on the disk.
-    pub start: u64,
-    /// Length.
-    pub size: u64,
-    /// Attributes by name; `active` in an MBR.
-    pub attributes: Vec<String>,
+    /// Its entry in the table; the fields stand beside those of its content in JSON.
+    #[serde(flatten)]
+    pub entry: EntryReport,
     /// What lies in it; its fields stand beside the others in JSON.
     #[serde(flatten)]
     pub content: Content,

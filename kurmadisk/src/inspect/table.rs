@@ -24,9 +24,10 @@ pub(super) fn tell(disk: &dyn ReadAt, table: &PartitionTable, report: &mut DiskR
             problem,
         });
         report.problems.extend(problems);
-        report
-            .partitions
-            .push(partition(layout, entry, examined.content));
+        report.partitions.push(PartitionReport {
+            entry: layout.report(entry),
+            content: examined.content,
+        });
     }
 }
 
@@ -80,31 +81,5 @@ fn examine(disk: &dyn ReadAt, layout: &DiskLayout, entry: &PlacedPartition) -> E
             content: Content::UNREADABLE,
             problems: vec!["the partition lies outside of the disk".to_owned()],
         },
-    }
-}
-
-fn partition(layout: &DiskLayout, entry: &PlacedPartition, content: Content) -> PartitionReport {
-    let range = layout.byte_range(entry);
-    let mut attributes = entry.attributes.names();
-    if entry.active {
-        attributes.push("active".to_owned());
-    }
-    let is_gpt = matches!(layout.scheme, Scheme::Gpt(_));
-    let type_code = match (is_gpt, entry.kind.guid()) {
-        (true, Some(guid)) => guid.to_string(),
-        _ => format!("{:#04x}", entry.kind.mbr().unwrap_or(0)),
-    };
-    PartitionReport {
-        number: entry.number,
-        label: entry.label.clone(),
-        kind: entry.kind.to_string(),
-        type_code,
-        guid: is_gpt.then(|| entry.guid.to_string()),
-        first: entry.first.0,
-        sectors: entry.sectors,
-        start: range.start,
-        size: range.end - range.start,
-        attributes,
-        content,
     }
 }

@@ -15,6 +15,7 @@
 //! | `disk` | [`DiskLayout`] and its parts |
 //! | `arrange` | from a request to a layout |
 //! | `check` | every rule a layout must obey |
+//! | `report` | [`EntryReport`]: a partition in words |
 //! | `error` | [`LayoutError`] |
 
 mod arrange;
@@ -24,6 +25,7 @@ mod disk;
 mod error;
 mod nearest;
 mod partition_type;
+mod report;
 mod size;
 mod units;
 
@@ -35,5 +37,6 @@ pub use disk::{
 };
 pub use error::{DiskFault, LayoutError, PartitionFault, PartitionName};
 pub use partition_type::{PartitionType, PartitionTypeError};
+pub use report::EntryReport;
 pub use size::{ByteSize, Size, SizeError};
 pub use units::{Lba, SectorSize, SectorSizeError};

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Plan, PlannedPartition};
 use crate::boot::BootMethod;
-use crate::layout::{DiskLayout, Scheme};
+use crate::layout::{DiskLayout, EntryReport, Scheme};
 
 /// Everything a plan says, ready for JSON. Offsets and sizes are in bytes unless named otherwise.
 #[derive(Clone, Debug, Serialize)]
@@ -37,25 +37,9 @@ pub struct PlanReport {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PartitionReport {
-    /// Number in the table.
-    pub number: u32,
-    /// Name in the table.
-    pub label: String,
-    /// Type, by name where it has one.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The partition's own GUID; an MBR has none.
-    pub guid: Option<String>,
-    /// First sector.
-    pub first: u64,
-    /// Length in sectors.
-    pub sectors: u64,
-    /// Offset on the disk.
-    pub start: u64,
-    /// Length.
-    pub size: u64,
-    /// Attributes by name.
-    pub attributes: Vec<String>,
+    /// Its entry in the table; the fields stand beside `filesystem` in JSON.
+    #[serde(flatten)]
+    pub entry: EntryReport,
     /// The filesystem, if it has one.
     pub filesystem: Option<VolumeReport>,
 }
@@ -158,15 +142,7 @@ fn partition(layout: &DiskLayout, planned: &PlannedPartition, with_files: bool) 
         }
     });
     PartitionReport {
-        number: entry.number,
-        label: entry.label.clone(),
-        kind: entry.kind.to_string(),
-        guid: matches!(layout.scheme, Scheme::Gpt(_)).then(|| entry.guid.to_string()),
-        first: entry.first.0,
-        sectors: entry.sectors,
-        start: range.start,
-        size: range.end - range.start,
-        attributes: entry.attributes.names(),
+        entry: layout.report(entry),
         filesystem,
     }
 }

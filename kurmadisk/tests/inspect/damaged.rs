@@ -126,7 +126,7 @@ fn other_contents_are_told_by_name() {
 #[test]
 fn a_damaged_superblock_is_told() {
     let sound = disk(&small());
-    let start = usize::try_from(on(&sound).partitions[1].start).unwrap() + 1024;
+    let start = usize::try_from(on(&sound).partitions[1].entry.start).unwrap() + 1024;
     let damage = |offset: usize, with: &[u8]| {
         let mut bytes = sound.clone();
         bytes[start + offset..start + offset + with.len()].copy_from_slice(with);
@@ -166,7 +166,7 @@ fn a_damaged_superblock_is_told() {
 #[test]
 fn a_damaged_boot_sector_is_told() {
     let sound = disk(&small());
-    let start = usize::try_from(on(&sound).partitions[0].start).unwrap();
+    let start = usize::try_from(on(&sound).partitions[0].entry.start).unwrap();
     let damage = |offset: usize, with: &[u8]| {
         let mut bytes = sound.clone();
         bytes[start + offset..start + offset + with.len()].copy_from_slice(with);
@@ -201,8 +201,8 @@ fn a_boot_sector_is_no_table() {
     let sound = disk(&small());
     let report = on(&sound);
     let esp = &report.partitions[0];
-    let start = usize::try_from(esp.start).unwrap();
-    let len = usize::try_from(esp.size).unwrap();
+    let start = usize::try_from(esp.entry.start).unwrap();
+    let len = usize::try_from(esp.entry.size).unwrap();
     let mut over = sound.clone();
     over.copy_within(start..start + len, 0);
     let report = on(&over);
@@ -257,7 +257,7 @@ fn read_places() -> impl Strategy<Value = usize> {
     let starts: Vec<usize> = all
         .partitions
         .iter()
-        .map(|partition| usize::try_from(partition.start).unwrap())
+        .map(|partition| usize::try_from(partition.entry.start).unwrap())
         .collect();
     let (fat, ext) = (starts[0], starts[1]);
     prop_oneof![

@@ -62,13 +62,16 @@ fn a_disk_by_other_tools_is_read_as_they_read_it() {
     assert_eq!(table.sectors, said.sectors);
     assert_eq!(report.partitions.len(), said.partitions.len());
     for (found, said) in report.partitions.iter().zip(&said.partitions) {
-        assert_eq!(found.number, said.number);
-        assert_eq!(found.label, said.name);
-        assert_eq!(found.type_code, said.type_guid);
-        assert_eq!(found.guid.as_ref(), Some(&said.guid));
-        assert_eq!((found.start, found.size), (said.offset(), said.length()));
+        assert_eq!(found.entry.number, said.number);
+        assert_eq!(found.entry.label, said.name);
+        assert_eq!(found.entry.type_code, said.type_guid);
+        assert_eq!(found.entry.guid.as_ref(), Some(&said.guid));
         assert_eq!(
-            (found.first, found.sectors),
+            (found.entry.start, found.entry.size),
+            (said.offset(), said.length())
+        );
+        assert_eq!(
+            (found.entry.first, found.entry.sectors),
             (said.first, said.length() / 512)
         );
     }
@@ -76,16 +79,16 @@ fn a_disk_by_other_tools_is_read_as_they_read_it() {
         panic!("three partitions")
     };
     assert_eq!(
-        (esp.kind.as_str(), root.kind.as_str()),
+        (esp.entry.kind.as_str(), root.entry.kind.as_str()),
         ("esp", "linux-root-x86-64")
     );
-    assert_eq!(esp.attributes, ["legacy-boot"]);
+    assert_eq!(esp.entry.attributes, ["legacy-boot"]);
     let fat = esp.content.filesystem.as_ref().unwrap();
-    assert_blkid_agrees(&path, esp.start, fat);
+    assert_blkid_agrees(&path, esp.entry.start, fat);
     assert_eq!((fat.kind, fat.id.as_str()), ("FAT32", "1234-ABCD"));
     let ext4 = root.content.filesystem.as_ref().unwrap();
-    assert_blkid_agrees(&path, root.start, ext4);
-    assert_dumpe2fs_agrees(&path, root.start, ext4);
+    assert_blkid_agrees(&path, root.entry.start, ext4);
+    assert_dumpe2fs_agrees(&path, root.entry.start, ext4);
     assert_eq!(empty.content.kind, "empty");
 }
 
@@ -146,10 +149,10 @@ fn an_mbr_with_logical_partitions_is_read_as_sfdisk_reads_it() {
         .iter()
         .map(|p| {
             (
-                p.number,
-                p.first,
-                p.sectors,
-                p.type_code.as_str(),
+                p.entry.number,
+                p.entry.first,
+                p.entry.sectors,
+                p.entry.type_code.as_str(),
                 p.content.kind,
             )
         })
@@ -160,7 +163,7 @@ fn an_mbr_with_logical_partitions_is_read_as_sfdisk_reads_it() {
         (6, 30720, 8192, "0x83", "empty"),
     ];
     assert_eq!(found, expected);
-    assert_eq!(report.partitions[0].attributes, ["active"]);
+    assert_eq!(report.partitions[0].entry.attributes, ["active"]);
 }
 
 #[test]

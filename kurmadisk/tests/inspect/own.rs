@@ -112,7 +112,7 @@ fn kurmaos_shows_its_hybrid_entry_and_its_slots() {
     let hybrid = json!([{ "number": 1, "type": "0x0c", "active": true }]);
     assert_eq!(table["hybrid"], hybrid);
     assert_eq!(table["entries"], 128);
-    let attributes = |number: usize| report.partitions[number - 1].attributes.join(" ");
+    let attributes = |number: usize| report.partitions[number - 1].entry.attributes.join(" ");
     assert_eq!(attributes(1), "legacy-boot");
     assert_eq!(attributes(3), "priority=1 successful");
     assert_eq!(attributes(4), "");
@@ -179,8 +179,8 @@ fn ext4_view_reads_the_same_identity() {
     assert_eq!(problems(&report), [""; 0]);
     let partition = &report.partitions[1];
     let found = partition.content.filesystem.as_ref().unwrap();
-    let start = usize::try_from(partition.start).unwrap();
-    let len = usize::try_from(partition.size).unwrap();
+    let start = usize::try_from(partition.entry.start).unwrap();
+    let len = usize::try_from(partition.entry.size).unwrap();
     let volume = Ext4::load(Box::new(disk[start..start + len].to_vec())).unwrap();
     assert_eq!(volume.label().to_str().unwrap(), found.label);
     assert_eq!(volume.uuid().to_string(), found.id);
