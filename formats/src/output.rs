@@ -50,7 +50,7 @@ impl NewFile {
             let reason = "it exists and is not a regular file";
             return Err(error(io::Error::new(io::ErrorKind::AlreadyExists, reason)));
         }
-        let file = match host::create_unnamed(folder(path)) {
+        let file = match host::create_unnamed(folder(path)).map_err(error)? {
             Some(file) => Pending::Unnamed(file),
             None => Pending::Named(named(path).map_err(error)?),
         };

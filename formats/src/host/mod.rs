@@ -100,6 +100,6 @@ const _: () = {
     let _: fn(&File, u64, &mut [u8]) -> io::Result<()> = read_exact_at;
     let _: fn(&File, u64, &[u8]) -> io::Result<()> = write_all_at;
     let _: fn(&File, u64) -> io::Result<Vec<Range<u64>>> = data_ranges;
-    let _: fn(&Path) -> Option<File> = create_unnamed;
+    let _: fn(&Path) -> io::Result<Option<File>> = create_unnamed;
     let _: fn(&File, &Path) -> io::Result<()> = link_unnamed;
 };

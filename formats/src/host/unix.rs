@@ -131,19 +131,24 @@ fn host_stat(metadata: &Metadata) -> io::Result<HostStat> {
     })
 }
 
-/// A new file in folder `dir` that has no name yet, where the host has such files.
-pub fn create_unnamed(dir: &Path) -> Option<File> {
+/// A new file in folder `dir` that has no name yet; none where the host has no such files.
+///
+/// Fails when the folder is missing or can't be written.
+pub fn create_unnamed(dir: &Path) -> io::Result<Option<File>> {
     #[cfg(target_os = "linux")]
     {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        rustix::fs::open(dir, flags, Mode::from_raw_mode(0o666))
-            .ok()
-            .map(File::from)
+        match rustix::fs::open(dir, flags, Mode::from_raw_mode(0o666)) {
+            Ok(file) => Ok(Some(File::from(file))),
+            // File systems without it say the first, kernels without it the second.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
     }
     #[cfg(not(target_os = "linux"))]
     {
         let _ = dir;
-        None
+        Ok(None)
     }
 }
 

@@ -177,7 +177,10 @@ fn files_that_are_missing() {
 fn partitions_that_collide() {
     refused(
         &efi("[[partition]]\nnumber = 2\nfirst = \"2 MiB\"\n"),
-        &["c.toml:4:9: first", "overlaps partition 1 (EFI-SYSTEM)"],
+        &[
+            "c.toml:4:9: partition 2 (ROOT): first: ",
+            "overlaps partition 1 (EFI-SYSTEM)",
+        ],
     );
     refused(
         &efi("[[partition]]\nnumber = 2\n[[partition]]\nnumber = 2\n"),
@@ -185,12 +188,12 @@ fn partitions_that_collide() {
     );
     refused(
         &efi("[[partition]]\nnumber = 129\ntype = \"linux\"\nsize = \"1M\"\n"),
-        &["c.toml:3:10: number", "128"],
+        &["c.toml:3:10: ", ": number: ", "128"],
     );
     let guid = "aa608ef3-dc7d-4bdd-b2b2-b87b3832f47f";
     refused(
         &format!("layout = \"kurmaos\"\n[[partition]]\nnumber = 4\nguid = \"{guid}\"\n"),
-        &["c.toml:4:8: guid", "partition 3 (KURMA-A)"],
+        &["c.toml:4:8: ", ": guid: ", "partition 3 (KURMA-A)"],
     );
 }
 
@@ -206,7 +209,7 @@ fn sizes_that_cannot_hold_what_is_in_them() {
     );
     refused(
         &efi("size = \"40M\"\n"),
-        &["c.toml:2:8: size", "partition 2 (ROOT)", "make it larger"],
+        &["c.toml:2:8: partition 2 (ROOT): size: ", "make it larger"],
     );
     refused(
         &efi("[[partition]]\nnumber = 2\nfilesystem.inodes = 3\n"),
@@ -226,7 +229,7 @@ fn labels_that_are_too_long() {
         &efi(&format!(
             "[[partition]]\nnumber = 2\nlabel = \"{long}\"\nfilesystem.label = \"R\"\n"
         )),
-        &["c.toml:4:9: label", &long, "36"],
+        &["c.toml:4:9: ", ": label: ", &long, "36"],
     );
     refused(
         &efi("[[partition]]\nnumber = 1\nlabel = \"TWELVE-BYTES\"\n"),
@@ -263,7 +266,7 @@ fn things_that_have_no_place_on_the_disk() {
     );
     refused(
         "layout = \"bios\"\n[[partition]]\nnumber = 1\nattributes = [\"required\"]\n",
-        &["c.toml:4:14: attributes", "MBR"],
+        &["c.toml:4:14: ", ": attributes: ", "MBR"],
     );
     refused(
         "layout = \"bios\"\n[[partition]]\nnumber = 1\nhybrid = 0x0c\n",

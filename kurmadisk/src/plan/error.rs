@@ -17,7 +17,7 @@ pub enum PlanError {
     At {
         /// Where the value was written.
         place: Place,
-        /// The field.
+        /// The field; empty when the source names it.
         field: String,
         /// What is wrong with it.
         source: Box<PlanError>,
@@ -66,10 +66,11 @@ impl PlanError {
     }
 }
 
-/// An option's name is a field's name.
+/// An option's name is a field's name, and some errors name the field themselves.
 fn at(place: &Place, field: &str) -> String {
-    match place {
-        Place::Option(name) => (*name).to_owned(),
+    match (place, field) {
+        (Place::Option(name), _) => (*name).to_owned(),
+        (_, "") => place.to_string(),
         _ => format!("{place}: {field}"),
     }
 }

@@ -23,8 +23,8 @@ pub(super) fn layout_error(disk: &Disk, error: LayoutError) -> PlanError {
             .and_then(|wanted| partition_place(wanted, fault.field())),
         LayoutError::Disk(fault) => disk_place(disk, fault),
     };
-    let field = error.field();
-    at(place, field, error.into())
+    // It names the field itself.
+    at(place, "", error.into())
 }
 
 /// A filesystem's error with the place of the field it is about.

@@ -20,7 +20,7 @@ pub struct ImageSpec {
     pub name: Option<Located<String>>,
     /// A built-in layout's name, or the path of a file with `[disk]` and `[[partition]]`.
     pub layout: Option<Located<String>>,
-    /// The image's format, or several: the first is meant when only one can be.
+    /// The image's format, by name.
     pub format: Option<Located<String>>,
     /// The image's path.
     pub output: Option<Located<PathBuf>>,

@@ -30,6 +30,12 @@ pub enum TreeError {
         /// The name of the entry.
         name: String,
     },
+    /// A directory is added with entries that no check has seen.
+    #[error("{name:?} has entries already; add it empty, and then what is in it")]
+    NotEmpty {
+        /// The name of the directory.
+        name: String,
+    },
     /// A directory should get a second name.
     #[error("{name:?} would be a hard link to a directory")]
     DirectoryLink {

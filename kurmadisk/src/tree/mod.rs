@@ -97,7 +97,8 @@ impl Tree {
 
     /// Adds a node to directory `dir` as `name`.
     ///
-    /// Fails when the name can't be one, is taken, or `dir` is not a directory.
+    /// Fails when the name can't be one, is taken, `dir` is not a directory, or `kind` is one that has
+    /// entries already: they are added one by one.
     pub fn add(
         &mut self,
         dir: NodeId,
@@ -105,6 +106,9 @@ impl Tree {
         meta: Metadata,
         kind: NodeKind,
     ) -> Result<NodeId, TreeError> {
+        if matches!(&kind, NodeKind::Directory(entries) if !entries.is_empty()) {
+            return Err(TreeError::NotEmpty { name: lossy(name) });
+        }
         let id = NodeId::from_index(self.nodes.len());
         self.enter(dir, name, id)?;
         self.nodes.push(Node::new(meta, kind));

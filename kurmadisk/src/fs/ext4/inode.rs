@@ -13,6 +13,9 @@ use crate::tree::{DeviceNumber, Metadata, NodeKind, Timestamp};
 pub const FAST_SYMLINK: usize = 59;
 
 /// Seconds since 1970 that an inode of 256 bytes can express: 34 bits from -2³¹ on.
+///
+/// The kernel reads them all; e2fsck takes those from 2310-04-04 to 2378-04-22 for times before 1970,
+/// as old kernels wrote them.
 pub const SECONDS: std::ops::Range<i64> = -(1 << 31)..(1 << 34) - (1 << 31);
 
 /// What an inode's `i_block` holds.

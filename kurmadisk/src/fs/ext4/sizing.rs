@@ -178,3 +178,111 @@ impl<'a> Sizing<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kurmadisk_formats::map::DiskMap;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::fs::ext4::numbers::Numbers;
+    use crate::fs::ext4::options::{BlockSize, JournalSize};
+    use crate::tree::{Metadata, Tree};
+
+    /// A tree of one file with that many blocks.
+    fn tree(blocks: u64, block_size: BlockSize) -> Tree {
+        let len = blocks * u64::from(block_size.bytes());
+        let mut content = DiskMap::new(len);
+        let zeros = vec![0; usize::try_from(len).unwrap()];
+        content.insert_bytes(0, zeros).unwrap();
+        let mut tree = Tree::new(Metadata::default());
+        tree.place_file(b"file", Metadata::default(), content)
+            .unwrap();
+        tree
+    }
+
+    /// Whether a filesystem of exactly so many blocks has so much free, with the usual journal.
+    fn enough(sizing: &Sizing<'_>, blocks: u64, free: FreeSpace) -> bool {
+        let Ok(geometry) = sizing.divided(blocks) else {
+            return false;
+        };
+        let journal = journal::blocks(sizing.options.journal, blocks);
+        let places = sizing.contents.place(&geometry.taken, journal);
+        let needed = sizing.with_free(places.used_blocks(&geometry.taken), free);
+        geometry.division.blocks == blocks && needed.unwrap() <= blocks
+    }
+
+    /// Every size from nothing on is tried, one by one.
+    fn check(content: u64, options: &Ext4Options, free: FreeSpace) {
+        let tree = tree(content, options.block_size);
+        let numbers = Numbers::new(&tree, options.lost_found);
+        let contents = Contents {
+            tree: &tree,
+            numbers: &numbers,
+            block_size: options.block_size,
+        };
+        let sizing = Sizing::new(contents, options).unwrap();
+        let (geometry, _) = sizing.smallest(free).unwrap();
+        let first = (content..).find(|blocks| enough(&sizing, *blocks, free));
+        assert_eq!(
+            Some(geometry.division.blocks),
+            first,
+            "{content} {options:?} {free:?}"
+        );
+    }
+
+    #[test]
+    fn no_size_below_the_smallest_is_enough() {
+        let inodes = [
+            InodeCount::PerBytes(1024),
+            InodeCount::PerBytes(16384),
+            InodeCount::Exact(13),
+            InodeCount::Exact(1000),
+            InodeCount::Exact(9000),
+        ];
+        for inodes in inodes {
+            for journal in [JournalSize::Auto, JournalSize::None] {
+                let options = Ext4Options {
+                    block_size: BlockSize::B1024,
+                    inodes,
+                    journal,
+                    ..Ext4Options::new(Uuid::nil(), Uuid::nil())
+                };
+                for content in [1, 950, 1500, 1900, 5100, 6000, 7900, 14_000, 16_200, 30_000] {
+                    check(content, &options, FreeSpace::Bytes(0));
+                }
+                check(1000, &options, FreeSpace::Bytes(7 << 20));
+                check(500, &options, FreeSpace::PerMille(700));
+            }
+        }
+    }
+
+    #[test]
+    fn the_smallest_may_have_more_groups_than_a_size_that_is_not_enough() {
+        // 1000 inodes make 62 tables of two blocks, or 63 of one: 59 blocks less are needed in all.
+        let options = Ext4Options {
+            inodes: InodeCount::Exact(1000),
+            journal: JournalSize::None,
+            ..Ext4Options::new(Uuid::nil(), Uuid::nil())
+        };
+        let tree = Tree::new(Metadata::default());
+        let numbers = Numbers::new(&tree, true);
+        let contents = Contents {
+            tree: &tree,
+            numbers: &numbers,
+            block_size: options.block_size,
+        };
+        let sizing = Sizing::new(contents, &options).unwrap();
+        let full = 62 * 32768;
+        let used = |blocks: u64| {
+            let geometry = sizing.divided(blocks).unwrap();
+            let places = sizing.contents.place(&geometry.taken, 0);
+            places.used_blocks(&geometry.taken)
+        };
+        assert_eq!(used(full) - used(full + 50), 59);
+        // So much free that 62 groups lack 20 blocks, and 63 have it from their first size on.
+        let free = FreeSpace::Bytes((full + 20 - used(full)) * 4096);
+        let (geometry, _) = sizing.smallest(free).unwrap();
+        assert_eq!(geometry.division.blocks, full + 50);
+    }
+}

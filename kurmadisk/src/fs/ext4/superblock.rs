@@ -149,3 +149,66 @@ fn word(value: u64) -> (U32, U32) {
         |at: usize| U32::from_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
     (half(0), half(4))
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::fs::ext4::division::InodeDemand;
+    use crate::fs::ext4::options::BlockSize;
+    use crate::tree::Timestamp;
+
+    fn superblock(seconds: i64) -> Superblock {
+        let demand = InodeDemand {
+            least: 100,
+            per_bytes: None,
+        };
+        let division = Division::new(BlockSize::B4096, 5_000_000_000, demand).unwrap();
+        let options = Ext4Options {
+            reserved_per_mille: 333,
+            time: Timestamp { seconds, nanos: 0 },
+            ..Ext4Options::new(Uuid::nil(), Uuid::nil())
+        };
+        let totals = Totals {
+            free_blocks: 0x1_0000_0002,
+            free_inodes: 3,
+            journal: Some(([9; 60], 0x5_0000_0006)),
+        };
+        primary(&options, &division, &totals)
+    }
+
+    #[test]
+    fn numbers_of_more_than_32_bits_have_two_halves() {
+        let sb = superblock(0x12_3456_789a);
+        assert_eq!(
+            (sb.blocks_count_lo.get(), sb.blocks_count_hi.get()),
+            (705_032_704, 1)
+        );
+        assert_eq!(sb.r_blocks_count_lo.get(), 1_665_000_000);
+        assert_eq!(
+            (sb.free_blocks_count_lo.get(), sb.free_blocks_count_hi.get()),
+            (2, 1)
+        );
+        for time in [sb.wtime, sb.lastcheck, sb.mkfs_time] {
+            assert_eq!(time.get(), 0x3456_789a);
+        }
+        assert_eq!(sb.time_hi, [0x12, 0, 0x12, 0x12, 0, 0]);
+        let journal: Vec<u32> = sb.jnl_blocks.iter().map(|word| word.get()).collect();
+        assert_eq!(journal[..15], [0x0909_0909; 15]);
+        assert_eq!(journal[15..], [5, 6]);
+        let before = superblock(-1);
+        assert_eq!((before.wtime.get(), before.time_hi), (0, [0; 6]));
+    }
+
+    #[test]
+    fn a_copy_has_its_own_group_and_checksum() {
+        let first = superblock(0);
+        for (group, number) in [(3, 3), (78125, u16::MAX)] {
+            let copy = backup(&first, group);
+            assert_eq!(copy.block_group_nr.get(), number);
+            let sum = Checksum::START.update(&copy.as_bytes()[..1020]).value();
+            assert_eq!(copy.checksum.get(), sum);
+        }
+    }
+}
