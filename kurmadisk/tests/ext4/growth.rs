@@ -24,7 +24,7 @@ const RESIZE2FS: Tool = Tool {
 
 fn tree() -> Tree {
     tree_of(&[
-        ("dir/large", &[0x5a; 3_000_000]),
+        ("dir/large", &vec![0x5a; 3_000_000]),
         ("dir/small", b"content"),
         ("empty", b""),
     ])

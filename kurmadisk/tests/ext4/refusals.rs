@@ -170,7 +170,7 @@ fn options_out_of_range_are_named() {
 
 #[test]
 fn a_size_that_is_too_small_names_one_that_will_do() {
-    let tree = tree_of(&[("file", &[1; 3_000_000])]);
+    let tree = tree_of(&[("file", &vec![1; 3_000_000])]);
     for size in [0, 1, 4096, 100_000, 2_999_999] {
         let error = fixed(&tree, size, &options()).expect_err("too small");
         let text = error.to_string();
@@ -225,7 +225,7 @@ fn another_tree_than_the_planned_one_is_refused() {
     let tree = tree_of(&[("a/file", &[1; 5000])]);
     let plan = fixed(&tree, MIB, &options()).expect("fits");
     let others = [
-        tree_of(&[("a/file", &[1; 50_000])]),
+        tree_of(&[("a/file", &vec![1; 50_000])]),
         tree_of(&[("a/file", &[1; 5000]), ("b", b"")]),
         tree_of(&[("file", &[1; 5000])]),
         Tree::new(meta()),

@@ -10,7 +10,7 @@ use super::support::{
 
 #[test]
 fn sizes_around_the_borders_of_groups() {
-    let tree = tree_of(&[("dir/file", &[5; 20_000]), ("empty", b"")]);
+    let tree = tree_of(&[("dir/file", &vec![5; 20_000]), ("empty", b"")]);
     for block_size in BLOCK_SIZES {
         let block = u64::from(block_size.bytes());
         let (group, first) = (block * 8, u64::from(block_size == BlockSize::B1024));

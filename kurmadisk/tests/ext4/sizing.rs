@@ -118,7 +118,7 @@ fn a_group_that_costs_more_than_it_gives_is_left_out() {
 
 #[test]
 fn the_free_space_asked_for_is_there() {
-    let tree = tree_of(&[("a/file", &[3; 100_000]), ("b", b"x")]);
+    let tree = tree_of(&[("a/file", &vec![3; 100_000]), ("b", b"x")]);
     for block_size in [BlockSize::B1024, BlockSize::B4096] {
         let block = u64::from(block_size.bytes());
         let options = with_blocks(block_size, JournalSize::Auto);

@@ -223,7 +223,8 @@ mod tests {
         };
         let sizing = Sizing::new(contents, options).unwrap();
         let (geometry, _) = sizing.smallest(free).unwrap();
-        let first = (content..).find(|blocks| enough(&sizing, *blocks, free));
+        let first =
+            (content..=geometry.division.blocks).find(|blocks| enough(&sizing, *blocks, free));
         assert_eq!(
             Some(geometry.division.blocks),
             first,
