@@ -281,8 +281,9 @@ mod tests {
             places.used_blocks(&geometry.taken)
         };
         assert_eq!(used(full) - used(full + 50), 59);
-        // So much free that 62 groups lack 20 blocks, and 63 have it from their first size on.
-        let free = FreeSpace::Bytes((full + 20 - used(full)) * 4096);
+        // So much free that 62 groups lack 55 blocks, and 63 have it from their first size on, 50 blocks
+        // later.
+        let free = FreeSpace::Bytes((full + 55 - used(full)) * 4096);
         let (geometry, _) = sizing.smallest(free).unwrap();
         assert_eq!(geometry.division.blocks, full + 50);
     }
