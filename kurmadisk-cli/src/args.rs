@@ -86,7 +86,7 @@ pub struct BuildArgs {
     #[arg(long)]
     pub json: bool,
     /// Print nothing but errors
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     pub quiet: bool,
 }
 
@@ -104,7 +104,7 @@ pub struct PlanArgs {
     #[arg(long)]
     pub json: bool,
     /// Print nothing: only say by the exit code whether the disk can be made
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     pub quiet: bool,
 }
 

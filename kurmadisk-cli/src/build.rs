@@ -12,7 +12,7 @@ use crate::args::BuildArgs;
 use crate::describe::Described;
 use crate::text;
 
-pub fn run(args: &BuildArgs) -> Result<(), Box<dyn Error>> {
+pub fn run(args: &BuildArgs) -> Result<String, Box<dyn Error>> {
     let described = Described::new(&args.image)?;
     let format = described.format.ok_or_else(|| {
         let names: Vec<_> = ImageFormat::ALL
@@ -40,24 +40,27 @@ pub fn run(args: &BuildArgs) -> Result<(), Box<dyn Error>> {
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
-    let size = std::fs::metadata(&path)?.len();
+    if args.quiet {
+        return Ok(String::new());
+    }
+    let size = std::fs::metadata(&path)
+        .map_err(|error| format!("{}: {error}", path.display()))?
+        .len();
     if args.json {
         let made = json!({
-            "output": path,
+            "output": path.to_string_lossy(),
             "format": format.name(),
             "size": size,
             "plan": plan.report(false),
         });
-        println!("{}", serde_json::to_string_pretty(&made)?);
-    } else if !args.quiet {
-        println!(
-            "{}: {format}, {} (a disk of {})",
-            path.display(),
-            text::size(size),
-            text::size(plan.layout().len_bytes()),
-        );
+        return Ok(serde_json::to_string_pretty(&made)? + "\n");
     }
-    Ok(())
+    Ok(format!(
+        "{}: {format}, {} (a disk of {})\n",
+        text::shown(&path.to_string_lossy()),
+        text::size(size),
+        text::size(plan.layout().len_bytes()),
+    ))
 }
 
 /// A bar where somebody sees it.

@@ -1,8 +1,7 @@
 //! `kurmadisk inspect`.
 
 use std::error::Error;
-use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::fmt::Write;
 
 use kurmadisk::formats::error::{OpenError, chain};
 use kurmadisk::inspect::{
@@ -12,18 +11,17 @@ use kurmadisk::inspect::{
 use crate::args::InspectArgs;
 use crate::text::{self, Table};
 
-pub fn run(args: &InspectArgs) -> Result<(), Box<dyn Error>> {
+pub fn run(args: &InspectArgs) -> Result<String, Box<dyn Error>> {
     let report = inspect::image(&args.image).map_err(|error| match error {
         // It names the file itself.
         OpenError::File { .. } => chain(&error),
         _ => format!("{}: {}", args.image.display(), chain(&error)),
     })?;
-    let said = if args.json {
-        serde_json::to_string_pretty(&report)? + "\n"
-    } else {
-        describe(&text::shown(&args.image.to_string_lossy()), &report)?
-    };
-    Ok(io::stdout().write_all(said.as_bytes())?)
+    if args.json {
+        return Ok(serde_json::to_string_pretty(&report)? + "\n");
+    }
+    let name = text::shown(&args.image.to_string_lossy());
+    Ok(describe(&name, &report)?)
 }
 
 fn describe(name: &str, report: &ImageReport) -> Result<String, std::fmt::Error> {

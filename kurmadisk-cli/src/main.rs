@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `args` | the command line's shape |
 //! | `describe` | options, environment and configuration file as one description |
-//! | `build`, `plan`, `inspect` | the commands |
+//! | `build`, `plan`, `inspect` | the commands; each gives what is to be printed |
 //! | `text` | tables and sizes for people |
 
 mod args;
@@ -14,6 +14,8 @@ mod inspect;
 mod plan;
 mod text;
 
+use std::error::Error;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -22,16 +24,28 @@ use kurmadisk::formats::error::chain;
 use args::{Args, Command};
 
 fn main() -> ExitCode {
-    let done = match Args::parse().command {
+    let said = match Args::parse().command {
         Command::Build(args) => build::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Inspect(args) => inspect::run(&args),
     };
-    match done {
+    match said.and_then(|said| say(&said)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("kurmadisk: {}", chain(&*error));
+            // One line, whatever names it has to tell of.
+            eprintln!("kurmadisk: {}", text::shown(&chain(&*error)));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Prints what a command has to say; a reader who has seen enough is no error.
+fn say(said: &str) -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout();
+    match out.write_all(said.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("cannot write to the standard output: {error}").into())
+        }
+        _ => Ok(()),
     }
 }

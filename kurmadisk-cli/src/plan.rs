@@ -1,6 +1,7 @@
 //! `kurmadisk plan`.
 
 use std::error::Error;
+use std::fmt::Write;
 
 use kurmadisk::boot::BootMethod;
 use kurmadisk::plan::{PartitionReport, PlanReport};
@@ -11,23 +12,20 @@ use crate::args::PlanArgs;
 use crate::describe::Described;
 use crate::text::{self, Table};
 
-pub fn run(args: &PlanArgs) -> Result<(), Box<dyn Error>> {
+pub fn run(args: &PlanArgs) -> Result<String, Box<dyn Error>> {
     let described = Described::new(&args.image)?;
     let formats = match &described.format {
         Some(format) => std::slice::from_ref(format),
         None => ImageFormat::ALL,
     };
-    let predicted = formats
-        .iter()
-        .map(|format| Ok((*format, described.plan.predict(*format)?)))
-        .collect::<Result<Vec<_>, Box<dyn Error>>>()?;
+    let sizes = described.plan.predict(formats)?;
     if args.quiet {
-        return Ok(());
+        return Ok(String::new());
     }
     let report = described.plan.report(args.files);
-    let outputs = predicted.into_iter().map(|(format, size)| {
-        let path = described.output(args.output.as_deref(), format);
-        (format, path, size)
+    let outputs = formats.iter().zip(sizes).map(|(format, size)| {
+        let path = described.output(args.output.as_deref(), *format);
+        (format, path.to_string_lossy().into_owned(), size)
     });
     if args.json {
         let outputs: Vec<_> = outputs
@@ -41,37 +39,35 @@ pub fn run(args: &PlanArgs) -> Result<(), Box<dyn Error>> {
             .collect();
         let mut plan = serde_json::to_value(&report)?;
         plan["outputs"] = outputs.into();
-        println!("{}", serde_json::to_string_pretty(&plan)?);
-        return Ok(());
+        return Ok(serde_json::to_string_pretty(&plan)? + "\n");
     }
-    print_disk(&report);
+    let mut said = describe(&report);
     for (format, path, size) in outputs {
         let size = match size {
             PredictedSize::Exact(size) => text::size(size),
             PredictedSize::AtMost(size) => format!("at most {}", text::size(size)),
         };
-        println!("{}: {format}, {size}", path.display());
+        writeln!(said, "{}: {format}, {size}", text::shown(&path))?;
     }
-    Ok(())
+    Ok(said)
 }
 
-fn print_disk(report: &PlanReport) {
-    println!(
-        "{}: {} ({} sectors of {} bytes), {} {}",
-        report.name,
-        text::size(report.size),
-        report.sectors,
-        report.sector_size,
-        report.table,
-        report.disk_id,
-    );
+fn describe(report: &PlanReport) -> String {
     let own = ["filesystem", "free", "inodes"];
     let mut table = Table::new(text::ENTRY_HEAD.into_iter().chain(own));
     for partition in &report.partitions {
         table.row(row(partition));
     }
-    print!("{table}");
-    println!("boot: {}", boot(report));
+    format!(
+        "{}: {} ({} sectors of {} bytes), {} {}\n{table}boot: {}\n",
+        text::shown(&report.name),
+        text::size(report.size),
+        report.sectors,
+        report.sector_size,
+        report.table,
+        report.disk_id,
+        boot(report),
+    )
 }
 
 fn row(partition: &PartitionReport) -> impl Iterator<Item = String> {

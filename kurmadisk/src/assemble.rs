@@ -69,11 +69,12 @@ impl Plan {
         }
     }
 
-    /// The size of an image's file.
-    pub fn predict(&self, format: ImageFormat) -> Result<PredictedSize, AssembleError> {
+    /// The sizes that images in these formats would have.
+    pub fn predict(&self, formats: &[ImageFormat]) -> Result<Vec<PredictedSize>, AssembleError> {
         let map = self.disk_map()?;
-        let size: Result<_, PlaceError> = format.predict(&map, &self.image_options(self.name()));
-        Ok(size?)
+        let options = self.image_options(self.name());
+        let sizes = formats.iter().map(|format| format.predict(&map, &options));
+        Ok(sizes.collect::<Result<_, PlaceError>>()?)
     }
 
     /// Writes an image to `path`, which appears when it is complete, or not at all.

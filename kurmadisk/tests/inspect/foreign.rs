@@ -116,7 +116,9 @@ fn containers_by_qemu_hold_the_same() {
             let (_, create_type) = subformat.split_once('=').unwrap();
             assert_eq!(facts["facts"]["create-type"], create_type);
             let cid = said["format-specific"]["data"]["cid"].as_u64().unwrap();
-            assert_eq!(facts["facts"]["cid"], format!("{cid:08x}"));
+            // Its descriptors leave out leading zeros.
+            let own = facts["facts"]["cid"].as_str().unwrap();
+            assert_eq!(u64::from_str_radix(own, 16).unwrap(), cid);
         }
         assert_eq!(serde_json::to_value(&report.disk).unwrap(), raw, "{name}");
     }
