@@ -9,7 +9,7 @@ use kurmadisk::spec::SizeSpec;
 
 /// Builds bootable disk images in one pass: no root, no loop device, no mkfs.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(name = "kurmadisk", version, max_term_width = 100)]
 pub struct Args {
     #[command(subcommand)]
     pub command: Command,

@@ -22,6 +22,9 @@ pub fn run(args: &BuildArgs) -> Result<String, Box<dyn Error>> {
         format!("no format; name one by --format: {}", names.join(", "))
     })?;
     let path = described.output(args.output.as_deref(), format);
+    if path.as_os_str() == "-" {
+        return Err("images go to files; the standard output can't be one yet".into());
+    }
     let plan = &described.plan;
     let file_name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut options = plan.image_options(&file_name);

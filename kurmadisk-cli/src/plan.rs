@@ -18,7 +18,13 @@ pub fn run(args: &PlanArgs) -> Result<String, Box<dyn Error>> {
         Some(format) => std::slice::from_ref(format),
         None => ImageFormat::ALL,
     };
-    let sizes = described.plan.predict(formats)?;
+    let mut sizes = described.plan.predict(formats)?;
+    if described.format.is_some()
+        && let Some(Err(_)) = sizes.first()
+    {
+        // The one format that is wanted can't hold the disk.
+        sizes.swap_remove(0)?;
+    }
     if args.quiet {
         return Ok(String::new());
     }
@@ -31,8 +37,12 @@ pub fn run(args: &PlanArgs) -> Result<String, Box<dyn Error>> {
         let outputs: Vec<_> = outputs
             .map(|(format, path, size)| {
                 let (size, exact) = match size {
-                    PredictedSize::Exact(size) => (size, true),
-                    PredictedSize::AtMost(size) => (size, false),
+                    Ok(PredictedSize::Exact(size)) => (size, true),
+                    Ok(PredictedSize::AtMost(size)) => (size, false),
+                    Err(error) => {
+                        let reason = error.to_string();
+                        return json!({ "format": format.name(), "impossible": reason });
+                    }
                 };
                 json!({ "format": format.name(), "path": path, "size": size, "exact": exact })
             })
@@ -44,8 +54,9 @@ pub fn run(args: &PlanArgs) -> Result<String, Box<dyn Error>> {
     let mut said = describe(&report);
     for (format, path, size) in outputs {
         let size = match size {
-            PredictedSize::Exact(size) => text::size(size),
-            PredictedSize::AtMost(size) => format!("at most {}", text::size(size)),
+            Ok(PredictedSize::Exact(size)) => text::size(size),
+            Ok(PredictedSize::AtMost(size)) => format!("at most {}", text::size(size)),
+            Err(error) => format!("not possible: {error}"),
         };
         writeln!(said, "{}: {format}, {size}", text::shown(&path))?;
     }
@@ -84,7 +95,9 @@ fn row(partition: &PartitionReport) -> impl Iterator<Item = String> {
 /// How the disk boots, in words.
 fn boot(report: &PlanReport) -> String {
     let started = match report.boot {
-        BootMethod::None => return "UEFI firmware finds nothing to start".to_owned(),
+        BootMethod::None => {
+            return "nothing for UEFI firmware to start, and no BIOS loader yet".to_owned();
+        }
         BootMethod::Kernel => "the kernel by itself; Linux gets no command line and no initrd so",
         BootMethod::UnifiedImage => "a unified kernel image",
         BootMethod::ManagedEntry => "systemd-boot with an entry",

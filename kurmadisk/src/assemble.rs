@@ -69,12 +69,15 @@ impl Plan {
         }
     }
 
-    /// The sizes that images in these formats would have.
-    pub fn predict(&self, formats: &[ImageFormat]) -> Result<Vec<PredictedSize>, AssembleError> {
+    /// The sizes that images in these formats would have; an error for one that can't hold the disk.
+    pub fn predict(
+        &self,
+        formats: &[ImageFormat],
+    ) -> Result<Vec<Result<PredictedSize, PlaceError>>, AssembleError> {
         let map = self.disk_map()?;
         let options = self.image_options(self.name());
         let sizes = formats.iter().map(|format| format.predict(&map, &options));
-        Ok(sizes.collect::<Result<_, PlaceError>>()?)
+        Ok(sizes.collect())
     }
 
     /// Writes an image to `path`, which appears when it is complete, or not at all.

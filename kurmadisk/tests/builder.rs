@@ -120,7 +120,7 @@ fn every_format_has_the_size_that_was_predicted_whatever_the_threads() {
             plan.write_with(*format, &options, &path, &mut go_on)
                 .unwrap();
             let len = fs::metadata(&path).unwrap().len();
-            match plan.predict(&[*format]).unwrap()[0] {
+            match plan.predict(&[*format]).unwrap().remove(0).unwrap() {
                 PredictedSize::Exact(size) => assert_eq!(len, size, "{format}"),
                 PredictedSize::AtMost(size) => assert!(len <= size, "{format}"),
             }
