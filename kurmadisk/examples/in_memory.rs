@@ -1,5 +1,5 @@
 //! A bootable image whose root filesystem is a tree made in memory:
-//! `cargo run --package kurmadisk --example in_memory -- demo.vdi`
+//! `cargo run -p kurmadisk --example in_memory -- fixtures/demo/bzImage fixtures/demo/initrd demo.vdi`
 
 use std::error::Error;
 use std::ops::ControlFlow;
@@ -9,8 +9,8 @@ use kurmadisk::formats::map::DiskMap;
 use kurmadisk::tree::{Metadata, Tree};
 use kurmadisk::{Builder, ImageFormat};
 
-/// Writes the image to `out`, with the demonstration kernel, which reports on the serial port.
-pub fn build(out: &Path) -> Result<(), Box<dyn Error>> {
+/// Writes the image to `out`.
+pub fn build(kernel: &Path, initrd: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     let mode = |mode| Metadata {
         mode,
         ..Metadata::default()
@@ -21,11 +21,10 @@ pub fn build(out: &Path) -> Result<(), Box<dyn Error>> {
     let mut root = Tree::new(mode(0o755));
     root.place_file(b"/etc/motd", mode(0o644), content)?;
 
-    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/demo");
     let plan = Builder::new("in-memory")
         .layout("kurmaos")
-        .kernel(demo.join("bzImage"))
-        .initrd(demo.join("initrd"))
+        .kernel(kernel)
+        .initrd(initrd)
         .cmdline("console=ttyS0")
         .root_tree(root)
         .plan()?;
@@ -36,6 +35,9 @@ pub fn build(out: &Path) -> Result<(), Box<dyn Error>> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let out = std::env::args_os().nth(1);
-    build(Path::new(&out.ok_or("name the image to be written")?))
+    let paths: Vec<_> = std::env::args_os().skip(1).collect();
+    let [kernel, initrd, out] = &paths[..] else {
+        return Err("usage: in_memory KERNEL INITRD IMAGE".into());
+    };
+    build(Path::new(kernel), Path::new(initrd), Path::new(out))
 }

@@ -65,7 +65,9 @@ fn the_example_makes_a_disk_with_its_tree() {
         folder.path().join("demo.vdi"),
         folder.path().join("demo.raw"),
     );
-    in_memory::build(&vdi).unwrap();
+    let kernel = demo::folder().join(demo::BZ_IMAGE);
+    let initrd = demo::folder().join(demo::INITRD);
+    in_memory::build(&kernel, &initrd, &vdi).unwrap();
     oracle::qemu_img_check(&vdi, "vdi").unwrap();
     let convert = oracle::tool("qemu-img").unwrap().command().unwrap();
     let mut convert = convert;
