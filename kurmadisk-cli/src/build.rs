@@ -25,6 +25,7 @@ pub fn run(args: &BuildArgs) -> Result<String, Box<dyn Error>> {
     if path.as_os_str() == "-" {
         return Err("images go to files; the standard output can't be one yet".into());
     }
+    described.inputs.check(&path)?;
     let plan = &described.plan;
     let file_name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut options = plan.image_options(&file_name);

@@ -7,6 +7,7 @@ use kurmadisk::spec::{ImageSpec, Located, Place};
 use kurmadisk::{Builder, ImageFormat, Plan};
 
 use crate::args::ImageArgs;
+use crate::inputs::Inputs;
 
 /// The configuration file that is read when none is named.
 const DEFAULT_CONFIG: &str = "kurmadisk.toml";
@@ -18,6 +19,8 @@ pub struct Described {
     pub format: Option<ImageFormat>,
     /// The image's path, when the description names one.
     output: Option<PathBuf>,
+    /// What it is made from.
+    pub inputs: Inputs,
 }
 
 impl Described {
@@ -30,7 +33,7 @@ impl Described {
             }
             None => ImageSpec::default(),
         };
-        let spec = options(args)?.over(below);
+        let spec = options(args)?.over(below).with_layout()?;
         let format = match (args.format, &spec.format) {
             (Some(format), _) => Some(format),
             (None, Some(name)) => {
@@ -40,11 +43,13 @@ impl Described {
             (None, None) => None,
         };
         let output = spec.output.as_ref().map(|path| path.value.clone());
+        let inputs = Inputs::of(&spec);
         let plan = Builder::from_spec(spec).plan()?;
         Ok(Self {
             plan,
             format,
             output,
+            inputs,
         })
     }
 

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `args` | the command line's shape |
 //! | `describe` | options, environment and configuration file as one description |
+//! | `inputs` | what an image is made from |
 //! | `build`, `plan`, `inspect` | the commands; each gives what is to be printed |
 //! | `text` | tables and sizes for people |
 
 mod args;
 mod build;
 mod describe;
+mod inputs;
 mod inspect;
 mod plan;
 mod text;

@@ -1,4 +1,4 @@
-//! What the command prints, and where it can't.
+//! What the command prints and where it can't, and where it won't write.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -78,4 +78,30 @@ fn an_error_is_one_line_whatever_it_names() {
     let said = error(&output);
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(!said.contains('\u{1b}'), "{said}");
+}
+
+#[test]
+fn an_input_is_not_written_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tree = folder.path().join("tree");
+    std::fs::create_dir(&tree).expect("a tree");
+    let kernel = folder.path().join("kernel");
+    let demo = kurmadisk_fixtures::demo::folder().join(kurmadisk_fixtures::demo::BZ_IMAGE);
+    std::fs::copy(&demo, &kernel).expect("a kernel");
+    for (output, said) in [
+        ("kernel", "is an input"),
+        ("tree/disk.raw", "goes into the image"),
+    ] {
+        let output = kurmadisk()
+            .current_dir(&folder)
+            .args(["build", "--layout", "kurmaos", "--kernel", "kernel"])
+            .args(["--root", "tree", "--format", "raw", "-o", output])
+            .output()
+            .expect("runs");
+        assert_eq!(output.status.code(), Some(1));
+        assert!(error(&output).contains(said), "{}", error(&output));
+    }
+    let kept = std::fs::read(&kernel).expect("the kernel");
+    assert!(kept == std::fs::read(demo).expect("the kernel"));
+    assert_eq!(std::fs::read_dir(tree).expect("the tree").count(), 0);
 }
