@@ -5,6 +5,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
+use std::process::Command;
 
 use kurmadisk::fs::ext4::{Ext4Options, Ext4Plan};
 use kurmadisk::fs::{FreeSpace, VolumeSize};
@@ -34,6 +35,13 @@ fn meta() -> Metadata {
 fn content(bytes: &[u8]) -> DiskMap {
     let mut map = DiskMap::new(bytes.len() as u64);
     map.insert_bytes(0, bytes.to_vec()).expect("in range");
+    map
+}
+
+/// A page that is a hole but for one byte.
+fn holed(at: u64) -> DiskMap {
+    let mut map = DiskMap::new(4096);
+    map.insert_bytes(at, vec![1]).expect("in range");
     map
 }
 
@@ -260,6 +268,10 @@ fn the_digest_differs_when_anything_but_content_does() {
             tree.link(Tree::ROOT, b"x", file).expect("new");
         }),
         add(b"x", NodeKind::File(content(b"abc"))),
+        // Another hole in a file of the same size.
+        add(b"x", NodeKind::File(holed(0))),
+        add(b"x", NodeKind::File(holed(512))),
+        add(b"x", NodeKind::File(DiskMap::new(4096))),
     ];
     for (number, one) in digests.iter().enumerate() {
         for (other, two) in digests.iter().enumerate() {
@@ -391,6 +403,29 @@ fn a_folder_is_read_as_it_is() {
     };
     assert_eq!((map.len(), map.is_empty()), (10 << 20, true));
     assert_eq!(tree.node_count(), 6);
+}
+
+#[test]
+fn a_copy_with_other_holes_is_another_tree() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [full, sparse] = ["full", "sparse"].map(|name| folder.path().join(name));
+    fs::create_dir(&full).expect("new");
+    fs::write(full.join("zeros"), vec![0; 1 << 20]).expect("new");
+    let copy = |options: &str, to: &Path| {
+        let status = Command::new("cp")
+            .args(["-a", options])
+            .args([&full, to])
+            .status()
+            .expect("cp is installed");
+        assert!(status.success());
+        from_dir(to).expect("readable")
+    };
+    let same = copy("--sparse=never", &folder.path().join("same"));
+    let holed = copy("--sparse=always", &sparse);
+    let tree = from_dir(&full).expect("readable");
+    assert_eq!(digest(&tree), digest(&same));
+    assert_ne!(digest(&tree), digest(&holed));
+    assert!(planned(&holed).data_len() < planned(&tree).data_len());
 }
 
 #[test]

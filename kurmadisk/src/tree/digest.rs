@@ -1,12 +1,14 @@
 //! The digest of a tree: what identities are derived from.
 
+use kurmadisk_formats::map::DiskMap;
 use sha2::{Digest, Sha256};
 
 use super::{Node, NodeKind, Tree};
 
-/// SHA-256 of every entry's path, type, size, mode, owner and time, in the order of the paths.
+/// SHA-256 of every entry's path, type, size, holes, mode, owner and time, in the order of the paths.
 ///
-/// Content is not read; two trees whose files differ in content alone have the same digest.
+/// Content is not read; two trees whose files differ in content alone have the same digest. Holes
+/// count, since they decide what is allocated: by [`HOLE_UNIT`], the finest any layout can tell.
 #[must_use]
 pub fn digest(tree: &Tree) -> [u8; 32] {
     let mut hash = Sha256::new();
@@ -19,6 +21,9 @@ pub fn digest(tree: &Tree) -> [u8; 32] {
     }
     hash.finalize().into()
 }
+
+/// Contents lie at whole sectors of a disk, so finer holes change no allocation.
+const HOLE_UNIT: u64 = 512;
 
 /// Feeds one entry; variable lengths go first, so that no two lists of entries look alike.
 fn describe(hash: &mut Sha256, path: &[u8], node: &Node, same: u64) {
@@ -33,7 +38,10 @@ fn describe(hash: &mut Sha256, path: &[u8], node: &Node, same: u64) {
     hash.update(meta.mtime.nanos.to_le_bytes());
     match &node.kind {
         NodeKind::Directory(entries) => tagged(hash, b'd', entries.len() as u64),
-        NodeKind::File(content) => tagged(hash, b'f', content.len()),
+        NodeKind::File(content) => {
+            tagged(hash, b'f', content.len());
+            data_runs(hash, content);
+        }
         NodeKind::Symlink(target) => {
             tagged(hash, b'l', target.len() as u64);
             hash.update(target);
@@ -44,6 +52,16 @@ fn describe(hash: &mut Sha256, path: &[u8], node: &Node, same: u64) {
         }
         NodeKind::Fifo => tagged(hash, b'p', 0),
         NodeKind::Socket => tagged(hash, b's', 0),
+    }
+}
+
+/// Feeds where a file has data: one run, unless it has holes.
+fn data_runs(hash: &mut Sha256, content: &DiskMap) {
+    let runs = content.block_runs(HOLE_UNIT);
+    hash.update((runs.clone().count() as u64).to_le_bytes());
+    for run in runs {
+        hash.update(run.start.to_le_bytes());
+        hash.update(run.end.to_le_bytes());
     }
 }
 
