@@ -13,8 +13,9 @@ use super::extents::{self, BlockRun};
 use super::group::{self, Bitmap, GroupUse};
 use super::inode::{self, Block, FAST_SYMLINK, InodeFields};
 use super::journal;
+use super::numbers::LOST_FOUND;
 use super::places::Place;
-use super::plan::{Ext4Plan, LOST_FOUND};
+use super::plan::Ext4Plan;
 use super::spec::{
     FIRST_INODE, INODE_SIZE, Inode, JOURNAL_INODE, ROOT_INODE, SUPERBLOCK_OFFSET, file_type,
 };
@@ -61,6 +62,15 @@ struct Builder<'a> {
     inodes: Vec<BytesMut>,
     /// Directories with an inode in each group.
     directories: Vec<u32>,
+}
+
+/// An inode whose content is in its place.
+struct Draft<'a> {
+    number: u32,
+    meta: &'a Metadata,
+    type_bits: u16,
+    links: u16,
+    place: &'a Place,
 }
 
 impl Builder<'_> {
@@ -180,95 +190,84 @@ impl Builder<'_> {
         );
         blocks.resize(count as usize, dir::empty_block(self.block_size(), seed));
         self.put_blocks(runs, &blocks);
-        self.put_content_inode(
+        let place = &plan.places.lost_found;
+        let draft = Draft {
             number,
-            &meta,
-            file_type::DIRECTORY.0,
-            2,
-            &plan.places.lost_found,
-        );
+            meta: &meta,
+            type_bits: file_type::DIRECTORY.0,
+            links: 2,
+            place,
+        };
+        self.finish_inode(&draft, self.blocks_len(place), None);
     }
 
     fn node(&mut self, id: NodeId) {
         let number = self.plan.numbers.inodes[id.index()];
         let node = self.tree.node(id);
         let place = &self.plan.places.nodes[id.index()];
-        let (type_bits, _) = inode::type_of(&node.kind);
         // The plan refused more names than the field can count.
-        let links = u16::try_from(node.links()).unwrap_or(u16::MAX);
-        match &node.kind {
+        let mut links = u16::try_from(node.links()).unwrap_or(u16::MAX);
+        let (size, block) = match &node.kind {
             NodeKind::Directory(_) => {
-                let links = self.directory(id, number);
-                self.put_content_inode(number, &node.meta, type_bits, links, place);
+                links = self.directory(id, number);
+                (self.blocks_len(place), None)
             }
             NodeKind::File(content) => {
                 self.file(content, place);
-                let fields = (content.len(), None);
-                self.put_any_inode(number, &node.meta, type_bits, links, place, fields);
+                (content.len(), None)
             }
-            NodeKind::Symlink(target) => {
-                let size = target.len() as u64;
-                let short = (target.len() <= FAST_SYMLINK).then(|| {
-                    let mut block = [0; 60];
-                    block[..target.len()].copy_from_slice(target);
-                    block
-                });
-                if short.is_none() {
-                    self.put_blocks(self.plan.places.runs(place), &[target.to_vec()]);
-                }
-                self.put_any_inode(number, &node.meta, type_bits, links, place, (size, short));
-            }
+            NodeKind::Symlink(target) => (target.len() as u64, self.symlink(target, place)),
             NodeKind::CharDevice(device) | NodeKind::BlockDevice(device) => {
-                let block = Some(inode::device_block(*device));
-                self.put_any_inode(number, &node.meta, type_bits, links, place, (0, block));
+                (0, Some(inode::device_block(*device)))
             }
-            NodeKind::Fifo | NodeKind::Socket => {
-                let block = Some([0; 60]);
-                self.put_any_inode(number, &node.meta, type_bits, links, place, (0, block));
-            }
-        }
-    }
-
-    /// An inode whose size is that of its blocks.
-    fn put_content_inode(
-        &mut self,
-        number: u32,
-        meta: &Metadata,
-        type_bits: u16,
-        links: u16,
-        place: &Place,
-    ) {
-        let runs = self.plan.places.runs(place);
-        let size = runs.iter().map(|run| self.offset(run.len.into())).sum();
-        self.put_any_inode(number, meta, type_bits, links, place, (size, None));
-    }
-
-    /// An inode of the given size, and of the given `i_block` unless it has an extent tree.
-    fn put_any_inode(
-        &mut self,
-        number: u32,
-        meta: &Metadata,
-        type_bits: u16,
-        links: u16,
-        place: &Place,
-        (size, block): (u64, Option<[u8; 60]>),
-    ) {
-        let seed = self.seed.for_inode(number);
-        let block = match block {
-            Some(bytes) => Block::Plain(bytes),
-            None => Block::Extents(self.extents(place, seed)),
+            NodeKind::Fifo | NodeKind::Socket => (0, Some([0; 60])),
         };
-        let fields = InodeFields {
-            meta,
+        let (type_bits, _) = inode::type_of(&node.kind);
+        let draft = Draft {
+            number,
+            meta: &node.meta,
             type_bits,
             links,
+            place,
+        };
+        self.finish_inode(&draft, size, block);
+    }
+
+    /// A symbolic link's target: in `i_block` when it is short, else in a block of its own.
+    fn symlink(&mut self, target: &[u8], place: &Place) -> Option<[u8; 60]> {
+        if target.len() > FAST_SYMLINK {
+            self.put_blocks(self.plan.places.runs(place), &[target.to_vec()]);
+            return None;
+        }
+        let mut block = [0; 60];
+        block[..target.len()].copy_from_slice(target);
+        Some(block)
+    }
+
+    /// Bytes in the blocks of a place.
+    fn blocks_len(&self, place: &Place) -> u64 {
+        let runs = self.plan.places.runs(place);
+        runs.iter().map(|run| self.offset(run.len.into())).sum()
+    }
+
+    /// An inode of `size` bytes, with `block` as its `i_block` unless it has an extent tree.
+    fn finish_inode(&mut self, draft: &Draft<'_>, size: u64, block: Option<[u8; 60]>) {
+        let seed = self.seed.for_inode(draft.number);
+        let block = match block {
+            Some(bytes) => Block::Plain(bytes),
+            None => Block::Extents(self.extents(draft.place, seed)),
+        };
+        let fields = InodeFields {
+            meta: draft.meta,
+            type_bits: draft.type_bits,
+            links: draft.links,
             size,
-            blocks: self.plan.places.blocks(place),
+            blocks: self.plan.places.blocks(draft.place),
             block,
-            created: meta.mtime,
+            created: draft.meta.mtime,
         };
         let inode = inode::encode(&fields, self.plan.options.block_size.bytes(), seed);
-        self.put_inode(number, &inode);
+        self.put_inode(draft.number, &inode);
     }
 
     /// A directory's blocks; gives its number of links.

@@ -1,8 +1,10 @@
 //! Inode numbers for everything in a tree.
 
-use super::plan::LOST_FOUND;
 use super::spec::{FIRST_INODE, ROOT_INODE};
 use crate::tree::{NodeId, NodeKind, Tree};
+
+/// Where `e2fsck` puts what it finds without a name.
+pub const LOST_FOUND: &[u8] = b"lost+found";
 
 /// Which inode each node of the tree gets.
 #[derive(Clone, Debug, PartialEq, Eq)]

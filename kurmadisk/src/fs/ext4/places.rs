@@ -6,9 +6,8 @@ use super::alloc::Allocator;
 use super::dir;
 use super::extents::{BlockRun, tree_blocks};
 use super::inode::FAST_SYMLINK;
-use super::numbers::Numbers;
+use super::numbers::{LOST_FOUND, Numbers};
 use super::options::BlockSize;
-use super::plan::LOST_FOUND;
 use super::spec::MAX_EXTENT_BLOCKS;
 use crate::tree::{NodeId, NodeKind, Tree};
 

@@ -12,8 +12,6 @@ use super::sizing::Sizing;
 use crate::fs::VolumeSize;
 use crate::tree::{NodeId, NodeKind, Tree};
 
-pub const LOST_FOUND: &[u8] = b"lost+found";
-
 /// A filesystem, decided to the last block; no content was read for it.
 #[derive(Clone, Debug)]
 pub struct Ext4Plan {
