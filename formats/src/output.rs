@@ -1,5 +1,6 @@
 //! Where an image goes: a file that appears when it is complete, or memory.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,9 @@ pub trait Output {
 ///
 /// Where the host can, it has no name before that: not even a killed process leaves anything behind.
 /// Elsewhere it is a temporary beside its final place, removed when dropped.
+///
+/// Complete is what every process then sees. Nothing waits for the disk, as with `cp` or `tar`: after a
+/// power cut shortly after the commit the file may be incomplete. Who needs it safe calls `sync`.
 #[derive(Debug)]
 pub struct NewFile {
     path: PathBuf,
@@ -40,7 +44,7 @@ enum Pending {
 impl NewFile {
     /// Starts a file that will be `path`; what is there stays until the new one is complete.
     ///
-    /// Fails when the folder can't be written, or `path` is something else than a regular file.
+    /// Fails when the folder can't be written, or `path` is or names something else than a regular file.
     pub fn create(path: &Path) -> Result<Self, EmitError> {
         let error = |source| EmitError::Output {
             path: path.to_path_buf(),
@@ -50,7 +54,12 @@ impl NewFile {
             let reason = "it exists and is not a regular file";
             return Err(error(io::Error::new(io::ErrorKind::AlreadyExists, reason)));
         }
-        let file = match host::create_unnamed(folder(path)).map_err(error)? {
+        let name = path.file_name().map_or(&[][..], OsStr::as_encoded_bytes);
+        if name.is_empty() || !path.as_os_str().as_encoded_bytes().ends_with(name) {
+            let reason = "it names a folder; add the file's own name";
+            return Err(error(io::Error::new(io::ErrorKind::IsADirectory, reason)));
+        }
+        let file = match host::create_unnamed(folder(path)) {
             Some(file) => Pending::Unnamed(file),
             None => Pending::Named(named(path).map_err(error)?),
         };
@@ -107,12 +116,13 @@ fn commit_unnamed(file: &File, path: &Path) -> io::Result<()> {
 }
 
 fn named(path: &Path) -> io::Result<NamedTempFile> {
-    let mut prefix = std::ffi::OsString::from(".");
+    let mut prefix = OsString::from(".");
     prefix.push(path.file_name().unwrap_or_default());
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(".partial");
-    host::ordinary_permissions(&mut builder);
-    builder.tempfile_in(folder(path))
+    // Opened here for the permissions of any new file, and for errors that don't show its name.
+    let open = |path: &Path| File::options().write(true).create_new(true).open(path);
+    builder.make_in(folder(path), open)
 }
 
 fn folder(path: &Path) -> &Path {
@@ -156,6 +166,14 @@ mod tests {
             path: path.to_path_buf(),
             file: Pending::Named(named(path).unwrap()),
         }
+    }
+
+    #[test]
+    fn a_named_temporary_that_cannot_be_is_not_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = named(&dir.path().join("absent/out")).unwrap_err();
+        let opened = File::open(dir.path().join("absent/out")).unwrap_err();
+        assert_eq!(error.to_string(), opened.to_string());
     }
 
     #[test]

@@ -201,9 +201,11 @@ fn parents_are_made_and_what_is_there_stays() {
     tree.place_file(b"/usr/bin/tool", owner.clone(), DiskMap::new(0))
         .expect("new");
     let usr = tree.lookup(b"usr").expect("made");
+    // A file's owner does not get the folders above it.
     let expected = Metadata {
         mode: 0o755,
-        ..owner
+        mtime: owner.mtime,
+        ..Metadata::default()
     };
     assert_eq!(tree.node(usr).meta, expected);
     tree.place_file(b"usr/bin/other", meta(), DiskMap::new(0))
@@ -460,7 +462,7 @@ fn emit(map: &DiskMap, output: &Path) -> Result<(), EmitError> {
 #[test]
 fn a_file_that_changes_between_plan_and_emission_is_named_and_nothing_is_written() {
     type Change = fn(&Path);
-    let changes: [(Change, bool); 4] = [
+    let changes: [(Change, bool); 5] = [
         (|file| fs::remove_file(file).expect("ours"), true),
         (
             |file| {
@@ -471,6 +473,17 @@ fn a_file_that_changes_between_plan_and_emission_is_named_and_nothing_is_written
         ),
         (
             |file| treegen::set_mtime(file, 1_000_000_000, 1).expect("ours"),
+            false,
+        ),
+        (
+            |file| {
+                let metadata = fs::metadata(file).expect("there");
+                let other = file.with_file_name("other");
+                fs::write(&other, vec![8; 100_000]).expect("new");
+                let nanos = u32::try_from(metadata.mtime_nsec()).expect("below a second");
+                treegen::set_mtime(&other, metadata.mtime(), nanos).expect("ours");
+                fs::rename(&other, file).expect("ours");
+            },
             false,
         ),
         (

@@ -1,12 +1,13 @@
 //! What only the host's operating system can tell or do, with portable fallbacks.
 //!
 //! Every call that differs between systems is here, so that the rest of the code reads the same on
-//! all of them.
+//! all of them. `--cfg kurmadisk_portable_host` takes the portable versions on Unix too, to see there
+//! that they compile; it is no feature, since one dependent would then choose for all.
 
-#[cfg(all(unix, not(feature = "portable-host")))]
+#[cfg(all(unix, not(kurmadisk_portable_host)))]
 #[path = "unix.rs"]
 mod system;
-#[cfg(any(not(unix), feature = "portable-host"))]
+#[cfg(any(not(unix), kurmadisk_portable_host))]
 #[path = "portable.rs"]
 mod system;
 
@@ -17,8 +18,8 @@ use std::ops::Range;
 use std::path::Path;
 
 pub use system::{
-    create_unnamed, data_ranges, link_unnamed, open_regular, ordinary_permissions, read_dir,
-    read_exact_at, read_link, stamp, stat, write_all_at,
+    create_unnamed, data_ranges, link_unnamed, open_regular, read_dir, read_exact_at, read_link,
+    stamp, stat, write_all_at,
 };
 
 use crate::map::FileStamp;
@@ -73,6 +74,20 @@ pub struct HostStat {
     pub minor: u32,
 }
 
+impl HostStat {
+    /// What a regular file is recognised by.
+    #[must_use]
+    pub fn stamp(&self) -> FileStamp {
+        FileStamp {
+            len: self.len,
+            mtime_seconds: self.mtime_seconds,
+            mtime_nanos: self.mtime_nanos,
+            device: self.device,
+            inode: self.inode,
+        }
+    }
+}
+
 /// A name in a directory of the host.
 #[derive(Clone, Debug)]
 pub struct HostEntry {
@@ -100,6 +115,6 @@ const _: () = {
     let _: fn(&File, u64, &mut [u8]) -> io::Result<()> = read_exact_at;
     let _: fn(&File, u64, &[u8]) -> io::Result<()> = write_all_at;
     let _: fn(&File, u64) -> io::Result<Vec<Range<u64>>> = data_ranges;
-    let _: fn(&Path) -> io::Result<Option<File>> = create_unnamed;
+    let _: fn(&Path) -> Option<File> = create_unnamed;
     let _: fn(&File, &Path) -> io::Result<()> = link_unnamed;
 };

@@ -29,14 +29,9 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     }
 }
 
-/// An open file's length and time of last change.
+/// What an open file is, to recognise it by.
 pub fn stamp(file: &File) -> io::Result<FileStamp> {
-    let stat = host_stat(&file.metadata()?)?;
-    Ok(FileStamp {
-        len: stat.len,
-        mtime_seconds: stat.mtime_seconds,
-        mtime_nanos: stat.mtime_nanos,
-    })
+    Ok(host_stat(&file.metadata()?)?.stamp())
 }
 
 /// Fills `buf` from byte `offset` of the file.
@@ -120,18 +115,11 @@ fn host_stat(metadata: &Metadata) -> io::Result<HostStat> {
 }
 
 /// A new file in folder `dir` that has no name yet: not here.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "where there are such files it can fail"
-)]
-pub fn create_unnamed(_dir: &Path) -> io::Result<Option<File>> {
-    Ok(None)
+pub fn create_unnamed(_dir: &Path) -> Option<File> {
+    None
 }
 
 /// Gives a file of [`create_unnamed`] a name: there is none.
 pub fn link_unnamed(_file: &File, _path: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
-
-/// Lets a temporary file have the permissions any new file would: it has.
-pub fn ordinary_permissions(_builder: &mut tempfile::Builder<'_, '_>) {}

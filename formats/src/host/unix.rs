@@ -13,6 +13,9 @@ use rustix::io::Errno;
 use super::{HostEntry, HostKind, HostStat};
 use crate::map::FileStamp;
 
+/// The names of this process's open files.
+const OPEN_FILES: &str = "/proc/self/fd";
+
 /// Opens a regular file for reading.
 ///
 /// Anything else, a FIFO for instance, is refused without waiting for its other end.
@@ -32,14 +35,9 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     }
 }
 
-/// An open file's length and time of last change.
+/// What an open file is, to recognise it by.
 pub fn stamp(file: &File) -> io::Result<FileStamp> {
-    let metadata = file.metadata()?;
-    Ok(FileStamp {
-        len: metadata.len(),
-        mtime_seconds: metadata.mtime(),
-        mtime_nanos: u32::try_from(metadata.mtime_nsec()).unwrap_or(0),
-    })
+    Ok(host_stat(&file.metadata()?)?.stamp())
 }
 
 /// Fills `buf` from byte `offset` of the file.
@@ -131,37 +129,29 @@ fn host_stat(metadata: &Metadata) -> io::Result<HostStat> {
     })
 }
 
-/// A new file in folder `dir` that has no name yet; none where the host has no such files.
-///
-/// Fails when the folder is missing or can't be written.
-pub fn create_unnamed(dir: &Path) -> io::Result<Option<File>> {
+/// A new file in folder `dir` that has no name yet; none where that is impossible, for any reason.
+pub fn create_unnamed(dir: &Path) -> Option<File> {
     #[cfg(target_os = "linux")]
     {
-        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        match rustix::fs::open(dir, flags, Mode::from_raw_mode(0o666)) {
-            Ok(file) => Ok(Some(File::from(file))),
-            // File systems without it say the first, kernels without it the second.
-            Err(Errno::OPNOTSUPP | Errno::ISDIR) => Ok(None),
-            Err(errno) => Err(errno.into()),
+        // Without it the file could never get a name.
+        if !Path::new(OPEN_FILES).is_dir() {
+            return None;
         }
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let file = rustix::fs::open(dir, flags, Mode::from_raw_mode(0o666));
+        file.ok().map(File::from)
     }
     #[cfg(not(target_os = "linux"))]
     {
         let _ = dir;
-        Ok(None)
+        None
     }
 }
 
 /// Gives a file of [`create_unnamed`] a name that must be free.
 pub fn link_unnamed(file: &File, path: &Path) -> io::Result<()> {
     use std::os::fd::AsRawFd;
-    let open = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let open = format!("{OPEN_FILES}/{}", file.as_raw_fd());
     rustix::fs::linkat(CWD, open, CWD, path, AtFlags::SYMLINK_FOLLOW)?;
     Ok(())
-}
-
-/// Lets a temporary file have the permissions any new file would.
-pub fn ordinary_permissions(builder: &mut tempfile::Builder<'_, '_>) {
-    use std::os::unix::fs::PermissionsExt;
-    builder.permissions(std::fs::Permissions::from_mode(0o666));
 }

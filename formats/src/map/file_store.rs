@@ -13,7 +13,10 @@ use crate::host;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DirId(u32);
 
-/// What a file must still be when it is opened: its length and time of last change.
+/// What a file must still be when it is opened and closed: the same file, of the same length and time.
+///
+/// Length and time can be set to anything; the numbers keep another file from being taken for it.
+/// A host that has no such numbers says zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileStamp {
     /// Length in bytes.
@@ -22,6 +25,10 @@ pub struct FileStamp {
     pub mtime_seconds: i64,
     /// Modification time: nanoseconds within the second.
     pub mtime_nanos: u32,
+    /// The file system it lies on.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
 }
 
 /// Regular files of the host, by directory and name, so that a million paths share their folders.

@@ -72,6 +72,32 @@ fn a_change_before_opening_is_noticed() {
     assert!(matches!(error, SourceError::Changed { .. }));
 }
 
+#[cfg(unix)]
+#[test]
+fn another_file_of_the_same_length_and_time_is_noticed() {
+    use std::os::unix::fs::symlink;
+    let replacements: [fn(&Path, &Path); 2] = [
+        |other, path| fs::rename(other, path).unwrap(),
+        |other, path| {
+            fs::remove_file(path).unwrap();
+            symlink(other, path).unwrap();
+        },
+    ];
+    for replace in replacements {
+        let it = stored();
+        let other = it.dir.path().join("other");
+        fs::write(&other, "abcdefghij").unwrap();
+        let modified = fs::metadata(&it.path).unwrap().modified().unwrap();
+        let file = File::options().write(true).open(&other).unwrap();
+        file.set_modified(modified).unwrap();
+        replace(&other, &it.path);
+        let there = fs::metadata(&it.path).unwrap();
+        assert_eq!((there.len(), there.modified().unwrap()), (10, modified));
+        let error = it.store.open(it.id).err().unwrap();
+        assert!(matches!(error, SourceError::Changed { .. }) && names(&error, &it.path));
+    }
+}
+
 #[test]
 fn a_change_while_reading_is_noticed() {
     let it = stored();

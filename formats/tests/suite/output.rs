@@ -108,7 +108,15 @@ fn what_cannot_become_a_file_is_refused_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let inside = dir.path().join("folder");
     fs::create_dir(&inside).unwrap();
-    for path in [inside.as_path(), &dir.path().join("absent/out.img")] {
+    let trailing = |name: &str| dir.path().join(name);
+    for path in [
+        inside.as_path(),
+        &dir.path().join("absent/out.img"),
+        &trailing("absent/"),
+        &trailing("absent/."),
+        &trailing("folder/.."),
+        Path::new(""),
+    ] {
         match NewFile::create(path) {
             Err(EmitError::Output { path: named, .. }) => assert_eq!(named, path),
             other => panic!("{other:?}"),

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use kurmadisk_formats::error::SourceError;
 use kurmadisk_formats::host::{self, HostEntry, HostKind};
-use kurmadisk_formats::map::{ContentId, DirId, DiskMap, Extent, FileStamp, FileStore, Source};
+use kurmadisk_formats::map::{ContentId, DirId, DiskMap, Extent, FileStore, Source};
 
 use super::{DeviceNumber, Metadata, NodeId, NodeKind, Timestamp, Tree, TreeError};
 
@@ -115,16 +116,12 @@ impl Scan {
             HostKind::Directory => Ok(Some(node)),
             HostKind::File if stat.len > 0 => {
                 let data = data_ranges(path, stat)?;
-                let stamp = FileStamp {
-                    len: stat.len,
-                    mtime_seconds: stat.mtime_seconds,
-                    mtime_nanos: stat.mtime_nanos,
-                };
-                let content = self.store.add_file(stored, entry.name, stamp);
+                let len = stat.len;
+                let content = self.store.add_file(stored, entry.name, stat.stamp());
                 self.files.push(PendingFile {
                     node,
                     content,
-                    len: stamp.len,
+                    len,
                     data,
                 });
                 Ok(None)
@@ -162,9 +159,13 @@ fn data_ranges(path: &Path, stat: &host::HostStat) -> Result<Vec<std::ops::Range
     if stat.allocated >= stat.len {
         return Ok(std::iter::once(0..stat.len).collect());
     }
-    host::open_regular(path)
-        .and_then(|file| host::data_ranges(&file, stat.len))
-        .map_err(|source| read_error(path, source))
+    let read_error = |source| read_error(path, source);
+    let file = host::open_regular(path).map_err(read_error)?;
+    if host::stamp(&file).map_err(read_error)? != stat.stamp() {
+        let path = path.to_path_buf();
+        return Err(SourceError::Changed { path }.into());
+    }
+    host::data_ranges(&file, stat.len).map_err(read_error)
 }
 
 fn metadata(stat: &host::HostStat) -> Metadata {
