@@ -16,6 +16,9 @@
 //! too, whatever starts first: that is where an updater puts new ones. Without, an entry refers to
 //! `/vmlinuz` and `/initrd`. Content at two paths is two references, and twice its size on the disk.
 //!
+//! The menu's title and a Unified Kernel Image's `.osrel` come from the root's os-release. One that is
+//! no text (with a NUL in it) counts as none, for it is not what somebody asked for.
+//!
 //! [`stage_root`] does it for disks without an EFI system partition.
 //!
 //! | file | holds |
@@ -63,7 +66,8 @@ pub struct BootFiles {
     pub systemd_boot: Option<DiskMap>,
     /// Whether the layout has slots: those named `kurmaos`.
     pub slots: bool,
-    /// The text of the root's os-release file, for the boot manager's menu.
+    /// The text of the root's os-release file, for the boot manager's menu; with a NUL in it, it
+    /// counts as none.
     pub os_release: Option<String>,
 }
 

@@ -110,11 +110,6 @@ impl<'a> Given<'a> {
     /// None when nothing is given.
     fn new(files: &'a BootFiles) -> Result<Option<Self>, BootError> {
         let cmdline = text::command_line(&files.cmdline)?;
-        let os_release = files
-            .os_release
-            .as_deref()
-            .map(text::os_release)
-            .transpose()?;
         let Some(map) = &files.kernel else {
             let useless = [
                 (BootInput::EfiStub, files.efi_stub.is_some()),
@@ -132,7 +127,10 @@ impl<'a> Given<'a> {
             kernel: Kernel::read(map).map_err(BootError::Kernel)?,
             initrd: files.initrd.as_ref(),
             cmdline,
-            os_release,
+            os_release: files
+                .os_release
+                .as_deref()
+                .filter(|text| text::os_release(text).is_ok()),
         }))
     }
 }
