@@ -8,7 +8,7 @@ use crate::common::{demo_kernel, efi_stub};
 
 /// Refuses this description, whose file is `c.toml`, with these parts of a sentence.
 #[track_caller]
-fn refused(config: &str, parts: &[&str]) {
+pub fn refused(config: &str, parts: &[&str]) {
     let bench = Bench::new();
     bench.write("not-a-kernel", &"nothing that boots ".repeat(300));
     bench.write("c.toml", config);
@@ -16,7 +16,7 @@ fn refused(config: &str, parts: &[&str]) {
 }
 
 /// A disk by the `efi` layout, with changes.
-fn efi(more: &str) -> String {
+pub fn efi(more: &str) -> String {
     format!("layout = \"efi\"\n{more}")
 }
 
@@ -275,6 +275,50 @@ fn things_that_have_no_place_on_the_disk() {
 }
 
 #[test]
+fn entries_that_a_filesystem_cannot_hold() {
+    refused(
+        &efi("[[files]]\npartition = \"EFI-SYSTEM\"\npath = \"/a:b/c\"\ntext = \"\"\n"),
+        &["c.toml:4:8: path", "partition 1 (EFI-SYSTEM)", "/a:b"],
+    );
+    let bench = Bench::new();
+    std::os::unix::fs::symlink("nowhere", bench.join("tree/link")).unwrap();
+    bench.write(
+        "c.toml",
+        &efi("[[partition]]\nnumber = 2\nfilesystem.type = \"fat\"\n"),
+    );
+    let options = ["--config", "c.toml", "--format", "raw", "--root", "tree"];
+    bench.refuses(
+        options,
+        &["--root: partition 2 (ROOT)", "/link is a symbolic link"],
+    );
+    let bench = Bench::new();
+    let long = "x".repeat(1500);
+    std::os::unix::fs::symlink(&long, bench.join("tree/link")).unwrap();
+    bench.write(
+        "c.toml",
+        &efi("root = \"tree\"\n[[partition]]\nnumber = 2\nfilesystem.block-size = 1024\n"),
+    );
+    bench.refuses(
+        ["--config", "c.toml", "--format", "raw"],
+        &["c.toml:2:8: root: partition 2 (ROOT)", "/link: ", "1500"],
+    );
+}
+
+#[test]
+fn a_folder_of_a_layout_that_is_not_utf_8() {
+    use std::os::unix::ffi::OsStrExt;
+    let bench = Bench::new();
+    let folder = bench.path().join(std::ffi::OsStr::from_bytes(b"\xff"));
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("c.toml"), "layout = \"own.toml\"\n").unwrap();
+    let mut command = bench.run(["plan", "--config"]);
+    let assert = command.arg(folder.join("c.toml")).assert().code(1);
+    let said = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    assert!(said.contains("c.toml:1:10: layout: "), "{said}");
+    assert!(said.contains("own.toml is not UTF-8"), "{said}");
+}
+
+#[test]
 fn boot_files_that_are_not_what_they_should_be() {
     refused(
         &efi("kernel = \"not-a-kernel\"\n"),
@@ -393,4 +437,21 @@ fn a_time_that_is_no_number_is_refused() {
     let said = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
     assert!(said.starts_with("kurmadisk: SOURCE_DATE_EPOCH"), "{said}");
     assert!(said.contains("noon"), "{said}");
+}
+
+#[test]
+fn a_time_that_ext4_cannot_express_is_refused() {
+    let bench = Bench::new();
+    let mut command = bench.run(["plan", "--layout", "efi"]);
+    command.env("SOURCE_DATE_EPOCH", "99999999999999");
+    let assert = command.assert().code(1);
+    let said = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    assert!(
+        said.starts_with("kurmadisk: SOURCE_DATE_EPOCH: partition 2 (ROOT): "),
+        "{said}"
+    );
+    refused(
+        &efi("source-date-epoch = 99999999999999\n"),
+        &["c.toml:2:21: source-date-epoch", "99999999999999"],
+    );
 }

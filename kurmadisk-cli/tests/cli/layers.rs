@@ -203,3 +203,57 @@ fn the_oem_tree_goes_into_its_partition() {
     assert_eq!(cat("OEM", "/grub.cfg"), "set timeout=0\n");
     assert_eq!(cat("ROOT", "/etc/hostname"), "kurma\n");
 }
+
+#[test]
+fn a_layout_file_may_say_all_that_a_description_may() {
+    let bench = Bench::new();
+    bench.write(
+        "own/layout.toml",
+        "name = \"own\"\nformat = \"vdi\"\noutput = \"below.img\"\n\
+         [[partition]]\ntype = \"linux\"\nsize = \"1M\"\n\
+         [[partition]]\ntype = \"linux\"\nsize = \"2M\"\n",
+    );
+    let build = ["build", "--layout", "own/layout.toml"];
+    bench.run(build).assert().success();
+    judged(oracle::qemu_img_check(&bench.join("own/below.img"), "vdi"));
+    // As with any layer, the upper one counts.
+    bench.write(
+        "c.toml",
+        "layout = \"own/layout.toml\"\nformat = \"raw\"\noutput = \"top.img\"\n",
+    );
+    bench
+        .run(["build", "--config", "c.toml"])
+        .assert()
+        .success();
+    let disk = gpt(&bench.join("top.img"));
+    assert_eq!(disk.partitions.len(), 2);
+}
+
+#[test]
+fn staged_files_are_not_executable() {
+    let bench = Bench::new();
+    let kernel = demo_kernel();
+    let image = bench.builds(&format!(
+        "layout = \"bios\"\nroot = \"tree\"\nkernel = {:?}\ncmdline = \"quiet\"\n",
+        kernel.to_str().unwrap()
+    ));
+    let plan = json(&mut bench.run(["plan", "--json", "--config", "disk.toml"]));
+    let offset = plan["partitions"][0]["first"].as_u64().unwrap() * 512;
+    let mode = |path: &str| judged(oracle::debugfs(&image, offset, &format!("stat {path}")));
+    for (path, wanted) in [
+        ("/boot", "Mode:  0755"),
+        ("/boot/kurmaos", "Mode:  0755"),
+        ("/boot/kurmaos/vmlinuz-a", "Mode:  0644"),
+        ("/boot/kurmaos/cmdline", "Mode:  0644"),
+    ] {
+        let said = mode(path);
+        assert!(said.contains(wanted), "{path}: {said}");
+    }
+}
+
+#[test]
+fn an_unreadable_os_release_does_not_matter() {
+    let bench = Bench::new();
+    bench.write("tree/etc/os-release", "NAME=a\0\n");
+    bench.builds("layout = \"efi\"\nroot = \"tree\"\n");
+}

@@ -7,6 +7,7 @@ mod errors;
 mod layers;
 mod options;
 mod sizes;
+mod useless;
 
 use std::fs;
 use std::path::{Path, PathBuf};

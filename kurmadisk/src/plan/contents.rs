@@ -6,10 +6,13 @@ use kurmadisk_formats::map::DiskMap;
 use kurmadisk_formats::read_at::ReadAt;
 
 use super::error::PlanError;
-use super::resolve::{Disk, Partition};
+use super::resolve::Disk;
 use crate::boot::{self, BootError, BootFiles, BootInput, BootSummary, host_file};
 use crate::spec::{Content, FileSpec, ImageSpec, Located};
 use crate::tree::{Metadata, NodeKind, Tree, from_dir};
+
+/// Permission bits of files that are placed, where nothing else is said.
+const FILE_MODE: u16 = 0o644;
 
 /// Trees a program brings itself, in place of the folders a description names.
 #[derive(Clone, Debug, Default)]
@@ -148,15 +151,19 @@ fn stage_boot(
             .any(|partition| partition.kind == crate::layout::PartitionType::KURMAOS_SLOT),
         os_release,
     };
+    let meta = &Metadata {
+        mode: FILE_MODE,
+        ..made.clone()
+    };
     let esp = find(disk, Content::Esp).and_then(|index| gathered[index].as_mut());
     if let Some(esp) = esp {
-        return boot::stage(esp, &files, made).map_err(|error| locate(spec, error));
+        return boot::stage(esp, &files, meta).map_err(|error| locate(spec, error));
     }
     // Without a root either there is nowhere to stage: what is given is checked all the same.
     let mut nowhere = Tree::new(made.clone());
     let root = find(disk, Content::Root).and_then(|index| gathered[index].as_mut());
     let found = root.is_some();
-    let staged = boot::stage_root(root.unwrap_or(&mut nowhere), &files, made)
+    let staged = boot::stage_root(root.unwrap_or(&mut nowhere), &files, meta)
         .map_err(|error| locate(spec, error))?;
     if !found && !staged.files.is_empty() {
         let reason = "the layout has no partition for it (content = \"esp\")".to_owned();
@@ -195,13 +202,10 @@ fn place(
     made: &Metadata,
 ) -> Result<(), PlanError> {
     let wanted = &file.partition.value;
-    let is_meant = |partition: &Partition| {
-        partition.label == *wanted || partition.number.to_string() == *wanted
-    };
     let tree = disk
         .partitions
         .iter()
-        .position(is_meant)
+        .position(|partition| partition.is_called(wanted))
         .and_then(|index| gathered[index].as_mut())
         .ok_or_else(|| {
             let reason = format!("no partition {wanted:?} with a filesystem");
@@ -222,7 +226,7 @@ fn place(
         }
     };
     let meta = Metadata {
-        mode: file.mode.as_ref().map_or(0o644, |mode| mode.value.0),
+        mode: file.mode.as_ref().map_or(FILE_MODE, |mode| mode.value.0),
         uid: file.uid.as_ref().map_or(0, |uid| uid.value),
         gid: file.gid.as_ref().map_or(0, |gid| gid.value),
         mtime: made.mtime,

@@ -50,8 +50,13 @@ pub enum PlanError {
 impl PlanError {
     /// This error, with the place of the value it is about.
     pub(super) fn at<T>(self, value: &Located<T>, field: impl Into<String>) -> Self {
+        self.at_place(value.place.clone(), field)
+    }
+
+    /// This error, with the place it is about.
+    pub(super) fn at_place(self, place: Place, field: impl Into<String>) -> Self {
         Self::At {
-            place: value.place.clone(),
+            place,
             field: field.into(),
             source: Box::new(self),
         }

@@ -6,7 +6,7 @@ use crate::fs::VolumeError;
 use crate::fs::ext4::Ext4Error;
 use crate::fs::fat::FatError;
 use crate::layout::{DiskFault, LayoutError, PartitionFault};
-use crate::spec::{Located, Place};
+use crate::spec::{Content, FileSpec, Located, Place};
 
 /// A layout's error with the place of the field it is about.
 pub(super) fn layout_error(disk: &Disk, error: LayoutError) -> PlanError {
@@ -15,7 +15,7 @@ pub(super) fn layout_error(disk: &Disk, error: LayoutError) -> PlanError {
         LayoutError::Partition {
             fault: PartitionFault::RestEmpty,
             ..
-        } => place(disk.size.as_ref()),
+        } => place(disk.spec.size.as_ref()),
         LayoutError::Partition { partition, fault } => disk
             .partitions
             .iter()
@@ -28,34 +28,93 @@ pub(super) fn layout_error(disk: &Disk, error: LayoutError) -> PlanError {
 }
 
 /// A filesystem's error with the place of the field it is about.
-pub(super) fn volume_error(partition: &Partition, source: VolumeError) -> PlanError {
-    let spec = partition.filesystem_spec();
-    let label = || place(spec.label.as_ref()).or_else(|| place(partition.spec.label.as_ref()));
-    let (field, own) = match &source {
-        VolumeError::Ext4(Ext4Error::Label { .. })
-        | VolumeError::Fat(FatError::Option { field: "label", .. }) => ("label", label()),
-        VolumeError::Ext4(Ext4Error::Inodes { .. }) => ("inodes", place(spec.inodes.as_ref())),
-        VolumeError::Ext4(Ext4Error::Option { field, .. }) => match *field {
-            "bytes per inode" => ("bytes-per-inode", place(spec.bytes_per_inode.as_ref())),
-            "reserved" => ("reserved", place(spec.reserved.as_ref())),
-            "journal" => ("journal", place(spec.journal.as_ref())),
-            _ => ("free", place(spec.free.as_ref())),
-        },
-        VolumeError::Fat(FatError::Option { field, .. }) => match *field {
-            "sectors_per_cluster" => ("cluster-size", place(spec.cluster_size.as_ref())),
-            _ => ("free", place(spec.free.as_ref())),
-        },
-        _ => ("size", None),
-    };
-    let (field, place) = match own {
-        Some(own) => (field, Some(own)),
-        None => ("size", place(partition.spec.size.as_ref())),
+pub(super) fn volume_error(disk: &Disk, partition: &Partition, source: VolumeError) -> PlanError {
+    let (field, place) = match &source {
+        VolumeError::Ext4(error) => ext4_place(disk, partition, error),
+        VolumeError::Fat(error) => fat_place(disk, partition, error),
     };
     let error = PlanError::Volume {
         partition: partition.name(),
         source,
     };
     at(place, field, error)
+}
+
+/// A field, and where it was written if it was.
+type Found = (&'static str, Option<Place>);
+
+fn ext4_place(disk: &Disk, partition: &Partition, error: &Ext4Error) -> Found {
+    let spec = partition.filesystem_spec();
+    match error {
+        Ext4Error::Label { .. } => label(partition),
+        Ext4Error::Inodes { .. } => ("inodes", place(spec.inodes.as_ref())),
+        Ext4Error::Option { field, .. } => match *field {
+            "bytes per inode" => ("bytes-per-inode", place(spec.bytes_per_inode.as_ref())),
+            "reserved" => ("reserved", place(spec.reserved.as_ref())),
+            "journal" => ("journal", place(spec.journal.as_ref())),
+            _ => ("free", place(spec.free.as_ref())),
+        },
+        Ext4Error::Time { .. } => (
+            "source-date-epoch",
+            place(disk.spec.source_date_epoch.as_ref()),
+        ),
+        Ext4Error::Entry { path, .. } => content(disk, partition, path),
+        Ext4Error::TooSmall { .. } | Ext4Error::TooLarge { .. } => size(partition),
+        Ext4Error::Changed | Ext4Error::Map(_) => ("", None),
+    }
+}
+
+fn fat_place(disk: &Disk, partition: &Partition, error: &FatError) -> Found {
+    let spec = partition.filesystem_spec();
+    match error {
+        FatError::Option { field, .. } => match *field {
+            "label" => label(partition),
+            "sectors_per_cluster" => ("cluster-size", place(spec.cluster_size.as_ref())),
+            _ => ("free", place(spec.free.as_ref())),
+        },
+        FatError::Name { path, .. }
+        | FatError::Twins { path, .. }
+        | FatError::Kind { path, .. }
+        | FatError::FileTooLarge { path, .. }
+        | FatError::DirectoryTooLarge { path, .. } => content(disk, partition, path),
+        FatError::TooSmall { .. } | FatError::TooMuch { .. } | FatError::Unsuitable { .. } => {
+            size(partition)
+        }
+        FatError::Changed { .. } | FatError::Map(_) => ("", None),
+    }
+}
+
+fn size(partition: &Partition) -> Found {
+    ("size", place(partition.spec.size.as_ref()))
+}
+
+fn label(partition: &Partition) -> Found {
+    let own = place(partition.filesystem_spec().label.as_ref());
+    (
+        "label",
+        own.or_else(|| place(partition.spec.label.as_ref())),
+    )
+}
+
+/// What brought the entry at `path` into the partition: a file of the description that lies there
+/// or below, or else the folder.
+fn content(disk: &Disk, partition: &Partition, path: &str) -> Found {
+    let lies_there = |file: &&FileSpec| {
+        let rest = file.path.value.trim_start_matches('/');
+        let rest = rest.strip_prefix(path.trim_start_matches('/'));
+        partition.is_called(&file.partition.value)
+            && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if path != "/"
+        && let Some(file) = disk.spec.files.iter().find(lies_there)
+    {
+        return ("path", Some(file.path.place.clone()));
+    }
+    match partition.content {
+        Some(Content::Root) => ("root", place(disk.spec.root.as_ref())),
+        Some(Content::Oem) => ("oem", place(disk.spec.oem.as_ref())),
+        Some(Content::Esp) | None => ("", None),
+    }
 }
 
 fn at(place: Option<Place>, field: &str, error: PlanError) -> PlanError {
@@ -99,11 +158,11 @@ fn disk_place(disk: &Disk, fault: &DiskFault) -> Option<Place> {
         | DiskFault::HybridBeyond32Bits { number }
         | DiskFault::HybridType { number, .. } => hybrid(*number),
         _ => match fault.field() {
-            "size" => place(disk.size.as_ref()),
-            "entries" => place(disk.spec.entries.as_ref()),
-            "guid" => place(disk.spec.guid.as_ref()),
-            "partition-alignment" => place(disk.spec.partition_alignment.as_ref()),
-            "disk-alignment" => place(disk.spec.disk_alignment.as_ref()),
+            "size" => place(disk.spec.size.as_ref()),
+            "entries" => place(disk.spec.disk.entries.as_ref()),
+            "guid" => place(disk.spec.disk.guid.as_ref()),
+            "partition-alignment" => place(disk.spec.disk.partition_alignment.as_ref()),
+            "disk-alignment" => place(disk.spec.disk.disk_alignment.as_ref()),
             _ => None,
         },
     }

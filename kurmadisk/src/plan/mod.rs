@@ -4,6 +4,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `resolve` | the description's layers as one list of partitions, checked |
+//! | `check` | refuses what could have no effect |
 //! | `contents` | the trees that go into them |
 //! | `identity` | identifiers derived from name, seed and a digest of all that |
 //! | `volumes` | the filesystems, and the sizes they ask for |
@@ -13,6 +14,7 @@
 //! | `error` | [`PlanError`] |
 
 mod arrange;
+mod check;
 mod contents;
 mod error;
 mod identity;

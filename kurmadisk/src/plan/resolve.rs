@@ -2,11 +2,11 @@
 
 use uuid::Uuid;
 
+use super::check;
 use super::error::PlanError;
 use crate::layout::{Attributes, Lba, PartitionType, SectorSize, Size};
 use crate::spec::{
-    Content, DiskSpec, FilesystemKind, FilesystemSpec, ImageSpec, Located, PartitionSpec, SizeSpec,
-    TableKind,
+    Content, FilesystemKind, FilesystemSpec, ImageSpec, Located, PartitionSpec, SizeSpec, TableKind,
 };
 use crate::tree::Timestamp;
 
@@ -29,9 +29,8 @@ pub(super) struct Disk {
     pub guid: Option<Uuid>,
     pub signature: Option<u32>,
     pub partitions: Vec<Partition>,
-    /// The size and the rest of the disk as they were written, for places in errors.
-    pub size: Option<Located<SizeSpec>>,
-    pub spec: DiskSpec,
+    /// All of it as it was written, for places in errors.
+    pub spec: ImageSpec,
 }
 
 #[derive(Debug)]
@@ -60,6 +59,11 @@ impl Partition {
         }
     }
 
+    /// Whether a description means it by `wanted`, its label or number.
+    pub fn is_called(&self, wanted: &str) -> bool {
+        self.label == wanted || self.number.to_string() == wanted
+    }
+
     pub fn filesystem_spec(&self) -> &FilesystemSpec {
         &self.spec.filesystem
     }
@@ -83,21 +87,16 @@ pub(super) fn disk(spec: &ImageSpec) -> Result<Disk, PlanError> {
             .map_err(|error| PlanError::Value(error.to_string()).at(size, "sector-size"))?,
         None => SectorSize::B512,
     };
-    let alignment =
-        |size: Option<&Located<Size>>| value(size).unwrap_or(ALIGNMENT).sectors(sector_size);
+    let alignment = |size: &Option<Located<Size>>, field| match size {
+        Some(size) => whole_sectors(size, sector_size, field),
+        None => Ok(ALIGNMENT.sectors(sector_size)),
+    };
     let sectors = match value(spec.size.as_ref()) {
         Some(SizeSpec::Fixed(size)) => Some(size.sectors(sector_size)),
         _ => None,
     };
-    let layout = value(spec.layout.as_ref());
-    let layout_name = layout
-        .as_deref()
-        .map(std::path::Path::new)
-        .and_then(|path| path.file_stem());
     let mut disk = Disk {
-        name: value(spec.name.as_ref())
-            .or_else(|| Some(layout_name?.to_string_lossy().into_owned()))
-            .unwrap_or_else(|| "disk".to_owned()),
+        name: value(spec.name.as_ref()).unwrap_or_else(|| "disk".to_owned()),
         seed: value(spec.seed.as_ref()).unwrap_or_default(),
         time: Timestamp {
             seconds: value(spec.source_date_epoch.as_ref()).unwrap_or(0),
@@ -105,64 +104,46 @@ pub(super) fn disk(spec: &ImageSpec) -> Result<Disk, PlanError> {
         },
         table: value(spec.disk.table.as_ref()).unwrap_or(TableKind::Gpt),
         sector_size,
-        partition_alignment: alignment(spec.disk.partition_alignment.as_ref()),
-        size_alignment: alignment(spec.disk.disk_alignment.as_ref()),
+        partition_alignment: alignment(&spec.disk.partition_alignment, "partition-alignment")?,
+        size_alignment: alignment(&spec.disk.disk_alignment, "disk-alignment")?,
         sectors,
         entries: value(spec.disk.entries.as_ref()).unwrap_or(crate::layout::GPT_MIN_ENTRIES),
         guid: value(spec.disk.guid.as_ref()),
         signature: value(spec.disk.signature.as_ref()),
         partitions: Vec::new(),
-        size: spec.size.clone(),
-        spec: spec.disk.clone(),
+        spec: spec.clone(),
     };
     let mut next = 1;
     for partition in &spec.partitions {
-        let partition = resolve_partition(partition, next, sectors.is_some())?;
+        let partition = resolve_partition(partition, next, &disk)?;
         next = partition.number.saturating_add(1);
         disk.partitions.push(partition);
     }
-    check_contents(&disk)?;
+    check::disk(&disk)?;
     Ok(disk)
 }
 
-fn resolve_partition(
-    spec: &PartitionSpec,
-    next: u32,
-    disk_has_size: bool,
-) -> Result<Partition, PlanError> {
+fn resolve_partition(spec: &PartitionSpec, next: u32, disk: &Disk) -> Result<Partition, PlanError> {
     let number = value(spec.number.as_ref()).unwrap_or(next);
     let label = value(spec.label.as_ref()).unwrap_or_default();
     let missing = |field| {
         PlanError::Value(format!("partition {number} has no {field}"))
             .near(spec.number.as_ref(), "number")
     };
-    let grows = disk_has_size && value(spec.grow.as_ref()).unwrap_or(false);
+    let grows = disk.sectors.is_some() && value(spec.grow.as_ref()).unwrap_or(false);
     let size = match value(spec.size.as_ref()) {
         _ if grows => SizeSpec::Rest,
         Some(size) => size,
         None => return Err(missing("size")),
     };
-    let first = match &spec.first {
-        Some(Located {
-            value: Size::Sectors(sectors),
-            ..
-        }) => Some(Lba(*sectors)),
-        Some(Located {
-            value: Size::Bytes(bytes),
-            ..
-        }) if bytes % 512 == 0 => Some(Lba(bytes / 512)),
-        Some(first) => {
-            let reason = "a partition begins at a whole sector".to_owned();
-            return Err(PlanError::Value(reason).at(first, "first"));
-        }
-        None => None,
-    };
+    let first = spec.first.as_ref();
+    let first = first.map(|first| whole_sectors(first, disk.sector_size, "first"));
     Ok(Partition {
         number,
         label,
         kind: value(spec.kind.as_ref()).ok_or_else(|| missing("type"))?,
         guid: value(spec.guid.as_ref()),
-        first,
+        first: first.transpose()?.map(Lba),
         size,
         attributes: spec
             .attributes
@@ -176,33 +157,21 @@ fn resolve_partition(
     })
 }
 
-/// Each content goes into one partition, and into a filesystem there; a size that depends on the
-/// content needs one too.
-fn check_contents(disk: &Disk) -> Result<(), PlanError> {
-    for (index, partition) in disk.partitions.iter().enumerate() {
-        if disk.table == TableKind::Mbr
-            && let Some(hybrid) = &partition.spec.hybrid
-        {
-            let reason = "a plain MBR lists every partition; this is for a GPT's".to_owned();
-            return Err(PlanError::Value(reason).at(hybrid, "hybrid"));
+/// A place or a unit on the disk, which rounding would silently make another one.
+pub(super) fn whole_sectors(
+    size: &Located<Size>,
+    sector_size: SectorSize,
+    field: &str,
+) -> Result<u64, PlanError> {
+    match size.value {
+        Size::Bytes(bytes) if !bytes.is_multiple_of(sector_size.bytes()) => {
+            let reason = format!(
+                "{} is no whole number of the disk's sectors of {} bytes",
+                size.value,
+                sector_size.bytes()
+            );
+            Err(PlanError::Value(reason).at(size, field))
         }
-        if partition.filesystem.is_none() {
-            if let Some(content) = &partition.spec.content {
-                let reason = "content needs a filesystem; give it a filesystem type".to_owned();
-                return Err(PlanError::Value(reason).at(content, "content"));
-            }
-            if partition.size == SizeSpec::Auto {
-                let reason = "without a filesystem there is nothing to size it by".to_owned();
-                return Err(PlanError::Value(reason).near(partition.spec.size.as_ref(), "size"));
-            }
-        }
-        let same = disk.partitions[..index]
-            .iter()
-            .find(|other| other.content.is_some() && other.content == partition.content);
-        if let (Some(other), Some(content)) = (same, &partition.spec.content) {
-            let reason = format!("partition {} has this content already", other.name());
-            return Err(PlanError::Value(reason).at(content, "content"));
-        }
+        size => Ok(size.sectors(sector_size)),
     }
-    Ok(())
 }

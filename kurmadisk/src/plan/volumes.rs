@@ -12,7 +12,7 @@ use super::contents::PartitionTrees;
 use super::error::PlanError;
 use super::identity::Identity;
 use super::locate;
-use super::resolve::{Disk, Partition};
+use super::resolve::{Disk, Partition, whole_sectors};
 
 /// Free space of a filesystem sized for its content, where nothing else is said.
 const FREE: FreeSpec = FreeSpec::Share(PerMille(100));
@@ -152,7 +152,7 @@ impl Context<'_> {
             plan.map(|plan| Volume::Ext4(Box::new(plan)))
                 .map_err(VolumeError::from)
         };
-        volume.map_err(|source| locate::volume_error(self.partition, source))
+        volume.map_err(|source| locate::volume_error(self.disk, self.partition, source))
     }
 
     fn label(self) -> String {
@@ -175,7 +175,7 @@ impl Context<'_> {
             )),
         });
         let cluster = spec.cluster_size.as_ref().map(|size| {
-            u32::try_from(size.value.sectors(sector_size))
+            u32::try_from(whole_sectors(size, sector_size, "cluster-size")?)
                 .map_err(|_| value(size, "cluster-size", "too large".to_owned()))
         });
         let label = self.label();
@@ -250,11 +250,17 @@ impl Context<'_> {
         match journal.value {
             SizeSpec::Auto => Ok(JournalSize::Auto),
             SizeSpec::Fixed(Size::Bytes(0) | Size::Sectors(0)) => Ok(JournalSize::None),
-            SizeSpec::Fixed(size) => size
-                .bytes(self.disk.sector_size)
-                .and_then(|bytes| u32::try_from(bytes / u64::from(block_size.bytes())).ok())
-                .map(JournalSize::Blocks)
-                .ok_or_else(|| value(journal, "journal", "too large".to_owned())),
+            SizeSpec::Fixed(size) => {
+                let block = u64::from(block_size.bytes());
+                let too_large = || value(journal, "journal", "too large".to_owned());
+                let bytes = size.bytes(self.disk.sector_size).ok_or_else(too_large)?;
+                if !bytes.is_multiple_of(block) {
+                    let reason = format!("{size} is no whole number of blocks of {block} bytes");
+                    return Err(value(journal, "journal", reason));
+                }
+                let blocks = u32::try_from(bytes / block).map_err(|_| too_large())?;
+                Ok(JournalSize::Blocks(blocks))
+            }
             SizeSpec::Rest => Err(value(
                 journal,
                 "journal",

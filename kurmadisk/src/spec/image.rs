@@ -1,13 +1,13 @@
 //! The description of an image.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::layer::{Layer, layered};
 use super::located::Located;
-use super::parse::Document;
+use super::parse::{Document, SpecError};
 use super::partition::PartitionSpec;
 use super::value::{Mode, SizeSpec};
 use crate::layout::Size;
@@ -18,7 +18,7 @@ use crate::layout::Size;
 pub struct ImageSpec {
     /// The image's name: part of its identity, and of its file's name.
     pub name: Option<Located<String>>,
-    /// A built-in layout's name, or the path of a file with `[disk]` and `[[partition]]`.
+    /// A built-in layout's name, or the path of a file that may have all this too.
     pub layout: Option<Located<String>>,
     /// The image's format, by name.
     pub format: Option<Located<String>>,
@@ -184,7 +184,7 @@ impl ImageSpec {
     }
 
     /// Makes relative paths relative to `folder`.
-    pub(super) fn resolve_paths(&mut self, folder: &std::path::Path) {
+    pub(super) fn resolve_paths(&mut self, folder: &Path) -> Result<(), SpecError> {
         let fields = [
             &mut self.output,
             &mut self.kernel,
@@ -200,10 +200,18 @@ impl ImageSpec {
                 .iter()
                 .any(|(name, _)| *name == layout.value)
         {
-            layout.value = folder.join(&layout.value).to_string_lossy().into_owned();
+            let path = folder.join(&layout.value).into_os_string();
+            layout.value = path.into_string().map_err(|path| SpecError::Syntax {
+                place: layout.place.clone(),
+                reason: format!(
+                    "layout: {} is not UTF-8; rename the folder, or name the layout by --layout",
+                    path.display()
+                ),
+            })?;
         }
         for path in fields.into_iter().chain(files).flatten() {
             path.value = folder.join(&path.value);
         }
+        Ok(())
     }
 }

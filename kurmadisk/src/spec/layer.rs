@@ -25,11 +25,13 @@ impl<T> Layer for Option<Located<T>> {
     }
 }
 
-/// A layer is its fields' layers.
+/// A layer is its fields' layers; the function named behind them first takes out of the lower one
+/// what the upper one overrules as a whole.
 macro_rules! layered {
-    ($name:ident { $($field:ident),+ $(,)? }) => {
+    ($name:ident { $($field:ident),+ $(,)? } $(, $overrule:path)?) => {
         impl Layer for $name {
             fn over(self, below: Self) -> Self {
+                $(let below = $overrule(&self, below);)?
                 Self { $($field: self.$field.over(below.$field)),+ }
             }
 

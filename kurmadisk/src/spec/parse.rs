@@ -84,7 +84,7 @@ impl ImageSpec {
             source,
         })?;
         let mut spec = Self::from_toml(&path.display().to_string(), text)?;
-        spec.resolve_paths(path.parent().unwrap_or_else(|| Path::new("")));
+        spec.resolve_paths(path.parent().unwrap_or_else(|| Path::new("")))?;
         Ok(spec)
     }
 
@@ -127,8 +127,16 @@ impl ImageSpec {
     }
 
     /// This description over the layout it names, if it names one; that may stand on another one.
+    /// The result names none any more, and has a name of its own: the layout's if no layer gave one.
     pub fn with_layout(self) -> Result<Self, SpecError> {
-        self.with_layout_below(&mut Vec::new())
+        let layout = self.layout.clone();
+        let mut spec = self.with_layout_below(&mut Vec::new())?;
+        spec.name = spec.name.or_else(|| {
+            let Located { value, place } = layout?;
+            let value = Path::new(&value).file_stem()?.to_str()?.to_owned();
+            Some(Located { value, place })
+        });
+        Ok(spec)
     }
 
     /// `above` are the files this description was named by, directly or through others.
@@ -143,9 +151,7 @@ impl ImageSpec {
             Some((name, text)) => Self::from_toml(&format!("layout {name}"), (*text).to_owned())?,
             None => layout_file(&layout, above)?,
         };
-        let mut spec = self.over(below.with_layout_below(above)?);
-        spec.layout = Some(layout);
-        Ok(spec)
+        Ok(self.over(below.with_layout_below(above)?))
     }
 }
 

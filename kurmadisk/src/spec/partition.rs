@@ -4,7 +4,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::layer::{Layer, layered};
-use super::located::Located;
+use super::located::{Located, Place};
 use super::parse::Document;
 use super::value::{AttributeNames, FreeSpec, PerMille, SizeSpec};
 use crate::layout::{PartitionType, Size};
@@ -40,20 +40,37 @@ pub struct PartitionSpec {
     pub filesystem: FilesystemSpec,
 }
 
-layered!(PartitionSpec {
-    number,
-    label,
-    kind,
-    guid,
-    first,
-    size,
-    attributes,
-    active,
-    hybrid,
-    grow,
-    content,
-    filesystem,
-});
+layered!(
+    PartitionSpec {
+        number,
+        label,
+        kind,
+        guid,
+        first,
+        size,
+        attributes,
+        active,
+        hybrid,
+        grow,
+        content,
+        filesystem,
+    },
+    Self::overrule
+);
+
+impl PartitionSpec {
+    /// `below` without the free space it has for a size that this layer sets.
+    fn overrule(&self, mut below: Self) -> Self {
+        if self
+            .size
+            .as_ref()
+            .is_some_and(|size| size.value != SizeSpec::Auto)
+        {
+            below.filesystem.free = None;
+        }
+        below
+    }
+}
 
 /// What goes into a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -112,22 +129,82 @@ pub struct FilesystemSpec {
     pub serial: Option<Located<u32>>,
 }
 
-layered!(FilesystemSpec {
-    kind,
-    label,
-    free,
-    uuid,
-    block_size,
-    inodes,
-    bytes_per_inode,
-    reserved,
-    journal,
-    errors,
-    lost_found,
-    fat_bits,
-    cluster_size,
-    serial,
-});
+layered!(
+    FilesystemSpec {
+        kind,
+        label,
+        free,
+        uuid,
+        block_size,
+        inodes,
+        bytes_per_inode,
+        reserved,
+        journal,
+        errors,
+        lost_found,
+        fat_bits,
+        cluster_size,
+        serial,
+    },
+    Self::overrule
+);
+
+impl FilesystemSpec {
+    /// `below` without what means nothing beside this layer's keys: those of another type of
+    /// filesystem, and the other way to say how many inodes there are.
+    fn overrule(&self, below: Self) -> Self {
+        let kind = |spec: &Self| spec.kind.as_ref().map(|kind| kind.value);
+        let mut below = match (kind(self), kind(&below)) {
+            (Some(FilesystemKind::Fat), Some(FilesystemKind::Ext4)) => Self {
+                label: below.label,
+                free: below.free,
+                ..Self::default()
+            },
+            (Some(FilesystemKind::Ext4), Some(FilesystemKind::Fat)) => Self {
+                fat_bits: None,
+                cluster_size: None,
+                serial: None,
+                ..below
+            },
+            _ => below,
+        };
+        if self.inodes.is_some() {
+            below.bytes_per_inode = None;
+        }
+        if self.bytes_per_inode.is_some() {
+            below.inodes = None;
+        }
+        below
+    }
+
+    /// Every key but the type: its name, where it was written, and for which filesystem it is when
+    /// it is for one only.
+    pub(crate) fn keys(&self) -> [(&'static str, Option<&Place>, Option<FilesystemKind>); 13] {
+        fn place<T>(key: Option<&Located<T>>) -> Option<&Place> {
+            key.map(|key| &key.place)
+        }
+        let (ext4, fat) = (Some(FilesystemKind::Ext4), Some(FilesystemKind::Fat));
+        [
+            ("label", place(self.label.as_ref()), None),
+            ("free", place(self.free.as_ref()), None),
+            ("uuid", place(self.uuid.as_ref()), ext4),
+            ("block-size", place(self.block_size.as_ref()), ext4),
+            ("inodes", place(self.inodes.as_ref()), ext4),
+            (
+                "bytes-per-inode",
+                place(self.bytes_per_inode.as_ref()),
+                ext4,
+            ),
+            ("reserved", place(self.reserved.as_ref()), ext4),
+            ("journal", place(self.journal.as_ref()), ext4),
+            ("errors", place(self.errors.as_ref()), ext4),
+            ("lost-found", place(self.lost_found.as_ref()), ext4),
+            ("fat-bits", place(self.fat_bits.as_ref()), fat),
+            ("cluster-size", place(self.cluster_size.as_ref()), fat),
+            ("serial", place(self.serial.as_ref()), fat),
+        ]
+    }
+}
 
 /// The names `mount` has for what the kernel does on errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
