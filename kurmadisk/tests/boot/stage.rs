@@ -136,11 +136,12 @@ fn an_os_release_that_is_no_text_counts_as_none() {
             .map(|os_release| file(&with_os_release(os_release, stub, manager), path));
         assert!(broken == none);
     }
-    let useless = BootFiles {
+    let alone = BootFiles {
         os_release: Some("\0".to_owned()),
         ..BootFiles::default()
     };
-    assert_eq!(esp(&useless).1, BootSummary::default());
+    let summary = stage(&mut Tree::new(meta()), &alone, &meta()).unwrap();
+    assert_eq!(summary, BootSummary::default());
 }
 
 #[test]
