@@ -39,7 +39,7 @@ pub struct ImageOptions {
     pub identity: Uuid,
     /// The image's own file name, which some formats repeat inside.
     pub file_name: String,
-    /// Threads that may compress at the same time.
+    /// Threads that may compress at the same time; from 256 on, more change nothing.
     pub threads: NonZero<usize>,
 }
 

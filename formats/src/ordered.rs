@@ -7,19 +7,24 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Builder};
 
+/// Threads that are started at most: more would only cost the memory of their jobs.
+const MAX_THREADS: usize = 256;
+
 /// How many jobs there are at a time: one in each thread's hands, one waiting for each, and two that
 /// the calling thread fills and drains.
-pub(crate) fn jobs_at_a_time(threads: NonZero<usize>) -> usize {
-    threads.get().saturating_mul(2).saturating_add(2)
+fn jobs_at_a_time(threads: usize) -> usize {
+    threads * 2 + 2
 }
 
-/// Lets `threads` threads work on jobs, and hands the jobs back in the order in which they were made.
+/// Lets `threads` threads (256 at most) work on jobs, and hands the jobs back in the order in which
+/// they were made.
 ///
 /// `fill` prepares the next job, or says `false` when there is none; `drain` takes the finished ones,
 /// in order. Both run in the calling thread. `worker` makes what works on jobs, once for each thread;
 /// what it does must depend on the job alone, then the result does not depend on the threads.
 ///
-/// Memory is bounded: there are never more than [`jobs_at_a_time`] jobs, and they are used again.
+/// Memory is bounded: there are never more than [`jobs_at_a_time`] jobs for the threads that the host
+/// let start, and they are used again.
 pub(crate) fn run<J, W, E>(
     threads: NonZero<usize>,
     worker: impl Fn() -> W + Sync,
@@ -35,10 +40,13 @@ where
     let waiting = Mutex::new(waiting);
     thread::scope(|scope| {
         // With one thread the calling one does the work: it would only wait.
-        let wanted = if threads.get() == 1 { 0 } else { threads.get() };
+        let wanted = match threads.get() {
+            1 => 0,
+            more => more.min(MAX_THREADS),
+        };
         let started = (0..wanted)
             .map_while(|_| {
-                let serve = || serve(&waiting, &finished, worker());
+                let serve = || serve(&waiting, &finished, &worker);
                 Builder::new().spawn_scoped(scope, serve).ok()
             })
             .count();
@@ -58,17 +66,18 @@ where
             pending: VecDeque::new(),
             first: 0,
         };
-        queue.drive(jobs_at_a_time(threads), &mut fill, &mut drain)
+        queue.drive(jobs_at_a_time(started), &mut fill, &mut drain)
     })
 }
 
 type Finished<J> = (usize, thread::Result<J>);
 
-fn serve<J>(
+fn serve<J, W: FnMut(&mut J)>(
     waiting: &Mutex<Receiver<(usize, J)>>,
     finished: &Sender<Finished<J>>,
-    mut work: impl FnMut(&mut J),
+    worker: &impl Fn() -> W,
 ) {
+    let mut work = None;
     loop {
         // The lock is held while waiting, and released before working.
         let next = waiting
@@ -76,9 +85,9 @@ fn serve<J>(
             .unwrap_or_else(PoisonError::into_inner)
             .recv();
         let Ok((number, mut job)) = next else { return };
-        // A panic must reach the calling thread, which waits for this job.
+        // A panic, of making the worker too, must reach the calling thread, which waits for this job.
         let done = catch_unwind(AssertUnwindSafe(|| {
-            work(&mut job);
+            work.get_or_insert_with(worker)(&mut job);
             job
         }));
         if finished.send((number, done)).is_err() {
@@ -143,6 +152,8 @@ impl<J: Default> Queue<J> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     fn squares(threads: usize, count: u64) -> Vec<u64> {
@@ -175,6 +186,23 @@ mod tests {
     }
 
     #[test]
+    fn any_number_of_threads_can_be_asked_for() {
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let worker = || {
+            STARTED.fetch_add(1, Ordering::Relaxed);
+            |_: &mut u8| ()
+        };
+        let mut left = 10_000;
+        let fill = |_: &mut u8| {
+            left -= 1;
+            Ok(left > 0)
+        };
+        let done: Result<(), ()> = run(NonZero::<usize>::MAX, worker, fill, |_| Ok(()));
+        assert_eq!(done, Ok(()));
+        assert!((1..=MAX_THREADS).contains(&STARTED.load(Ordering::Relaxed)));
+    }
+
+    #[test]
     fn a_failure_on_either_side_ends_it() {
         for threads in [1, 3] {
             let threads = NonZero::new(threads).unwrap();
@@ -198,6 +226,16 @@ mod tests {
                 run::<_, _, ()>(
                     NonZero::new(threads).unwrap(),
                     work,
+                    |_| Ok(true),
+                    |_| Ok(()),
+                )
+            });
+            assert!(caught.is_err());
+            let caught = catch_unwind(|| {
+                let worker = || -> fn(&mut u8) { panic!("no worker") };
+                run::<_, _, ()>(
+                    NonZero::new(threads).unwrap(),
+                    worker,
                     |_| Ok(true),
                     |_| Ok(()),
                 )

@@ -44,7 +44,8 @@ impl MapBuilder {
 
     /// The finished map.
     ///
-    /// Fails when two extents overlap or one reaches past the end.
+    /// Fails when two extents overlap, or one reaches past the end or is longer than its bytes in
+    /// memory.
     pub fn finish(mut self) -> Result<DiskMap, MapError> {
         self.extents.sort_unstable_by_key(|extent| extent.start);
         DiskMap::from_sorted(self.len, self.extents)

@@ -28,6 +28,7 @@ impl DiskMap {
         let mut free_from = 0;
         for (index, extent) in extents.iter().enumerate() {
             check_range(len, extent.start, extent.len)?;
+            check_source(extent)?;
             if extent.start < free_from {
                 let other = extents[index - 1].start;
                 return Err(MapError::Overlap {
@@ -89,14 +90,7 @@ impl DiskMap {
         if extent.len == 0 {
             return Ok(());
         }
-        if let Source::Bytes(bytes) = &extent.source
-            && (bytes.len() as u64) < extent.len
-        {
-            return Err(MapError::ShortSource {
-                start: extent.start,
-                len: extent.len,
-            });
-        }
+        check_source(&extent)?;
         let at = self.free_slot(extent.start, extent.len)?;
         self.extents.insert(at, extent);
         Ok(())
@@ -162,6 +156,16 @@ fn check_range(disk: u64, start: u64, len: u64) -> Result<(), MapError> {
     match start.checked_add(len) {
         Some(end) if end <= disk => Ok(()),
         _ => Err(MapError::OutOfRange { start, len, disk }),
+    }
+}
+
+fn check_source(extent: &Extent) -> Result<(), MapError> {
+    match &extent.source {
+        Source::Bytes(bytes) if (bytes.len() as u64) < extent.len => Err(MapError::ShortSource {
+            start: extent.start,
+            len: extent.len,
+        }),
+        _ => Ok(()),
     }
 }
 

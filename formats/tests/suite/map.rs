@@ -156,8 +156,14 @@ fn overlaps_and_ends_are_refused() {
         len: 3,
         source: Source::Bytes(vec![1; 2].into()),
     };
-    let error = map.insert(short).unwrap_err();
-    assert!(matches!(error, MapError::ShortSource { start: 50, len: 3 }));
+    let mut builder = MapBuilder::new(100);
+    builder.push(short.clone());
+    for error in [
+        map.insert(short).unwrap_err(),
+        builder.finish().unwrap_err(),
+    ] {
+        assert!(matches!(error, MapError::ShortSource { start: 50, len: 3 }));
+    }
     assert_eq!(map.extents().len(), 3);
 }
 

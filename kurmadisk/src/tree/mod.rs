@@ -139,8 +139,8 @@ impl Tree {
         Ok(dir)
     }
 
-    /// Puts a regular file at `path`, making missing parents with mode 0755 and the owner and time
-    /// of `meta`. A regular file that is already there is replaced; its other names keep it.
+    /// Puts a regular file at `path`, making missing parents that belong to root, with mode 0755 and
+    /// the time of `meta`. A regular file that is already there is replaced; its other names keep it.
     pub fn place_file(
         &mut self,
         path: &[u8],
@@ -157,7 +157,8 @@ impl Tree {
             parents,
             &Metadata {
                 mode: 0o755,
-                ..meta.clone()
+                mtime: meta.mtime,
+                ..Metadata::default()
             },
         )?;
         let file = NodeKind::File(content);
