@@ -455,3 +455,21 @@ fn a_time_that_ext4_cannot_express_is_refused() {
         &["c.toml:2:21: source-date-epoch", "99999999999999"],
     );
 }
+
+#[test]
+fn names_that_mean_nothing_or_two_things() {
+    refused(
+        &efi("name = \"../disk\"\n"),
+        &["c.toml:2:8: name", "part of a file's name"],
+    );
+    refused(&efi("name = \"\"\n"), &["c.toml:2:8: name"]);
+    refused(
+        &efi("[[partition]]\nnumber = 1\nlabel = \"ROOT\"\n\
+              [[files]]\npartition = \"ROOT\"\npath = \"/a\"\ntext = \"\"\n"),
+        &["c.toml:6:13: partition", "more than one"],
+    );
+    refused(
+        &efi("[[partition]]\nnumber = 1\nhybrid = \"0x100\"\n"),
+        &["c.toml:4:10: ", "0x100"],
+    );
+}

@@ -257,3 +257,18 @@ fn an_unreadable_os_release_does_not_matter() {
     bench.write("tree/etc/os-release", "NAME=a\0\n");
     bench.builds("layout = \"efi\"\nroot = \"tree\"\n");
 }
+
+#[test]
+fn numbers_are_written_as_tools_show_them() {
+    let bench = Bench::new();
+    let image = bench.builds(
+        "layout = \"efi\"\n[[partition]]\nnumber = 1\nhybrid = \"0x0c\"\nfilesystem.serial = \"1234-ABCD\"\n\
+         [[files]]\npartition = 1\npath = \"/note.txt\"\ntext = \"here\"\n",
+    );
+    let esp = labelled(&gpt(&image), "EFI-SYSTEM").offset();
+    assert_eq!(judged(oracle::mcopy_read(&image, esp, "::/note.txt")), b"here");
+    let bytes = fs::read(&image).unwrap();
+    assert_eq!(bytes[0x1c2], 0x0c);
+    let serial = usize::try_from(esp).unwrap() + 67;
+    assert_eq!(bytes[serial..serial + 4], 0x1234_abcd_u32.to_le_bytes());
+}

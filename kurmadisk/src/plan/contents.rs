@@ -201,12 +201,17 @@ fn place(
     gathered: &mut PartitionTrees,
     made: &Metadata,
 ) -> Result<(), PlanError> {
-    let wanted = &file.partition.value;
-    let tree = disk
-        .partitions
-        .iter()
-        .position(|partition| partition.is_called(wanted))
-        .and_then(|index| gathered[index].as_mut())
+    let wanted = &file.partition.value.0;
+    let mut called = (0..)
+        .zip(&disk.partitions)
+        .filter(|(_, partition)| partition.is_called(wanted));
+    let found: Option<(usize, _)> = called.next();
+    if called.next().is_some() {
+        let reason = format!("{wanted:?} is the label or number of more than one partition");
+        return Err(PlanError::Value(reason).at(&file.partition, "partition"));
+    }
+    let tree = found
+        .and_then(|(index, _)| gathered[index].as_mut())
         .ok_or_else(|| {
             let reason = format!("no partition {wanted:?} with a filesystem");
             PlanError::Value(reason).at(&file.partition, "partition")

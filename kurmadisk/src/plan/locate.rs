@@ -102,7 +102,7 @@ fn content(disk: &Disk, partition: &Partition, path: &str) -> Found {
     let lies_there = |file: &&FileSpec| {
         let rest = file.path.value.trim_start_matches('/');
         let rest = rest.strip_prefix(path.trim_start_matches('/'));
-        partition.is_called(&file.partition.value)
+        partition.is_called(&file.partition.value.0)
             && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     if path != "/"

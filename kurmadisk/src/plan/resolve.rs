@@ -95,6 +95,13 @@ pub(super) fn disk(spec: &ImageSpec) -> Result<Disk, PlanError> {
         Some(SizeSpec::Fixed(size)) => Some(size.sectors(sector_size)),
         _ => None,
     };
+    // It becomes a part of a file's name.
+    if let Some(name) = &spec.name
+        && (name.value.is_empty() || name.value.contains(['/', '\\']))
+    {
+        let reason = format!("{:?} can't be a part of a file's name", name.value);
+        return Err(PlanError::Value(reason).at(name, "name"));
+    }
     let mut disk = Disk {
         name: value(spec.name.as_ref()).unwrap_or_else(|| "disk".to_owned()),
         seed: value(spec.seed.as_ref()).unwrap_or_default(),
@@ -109,7 +116,7 @@ pub(super) fn disk(spec: &ImageSpec) -> Result<Disk, PlanError> {
         sectors,
         entries: value(spec.disk.entries.as_ref()).unwrap_or(crate::layout::GPT_MIN_ENTRIES),
         guid: value(spec.disk.guid.as_ref()),
-        signature: value(spec.disk.signature.as_ref()),
+        signature: value(spec.disk.signature.as_ref()).map(|number| number.0),
         partitions: Vec::new(),
         spec: spec.clone(),
     };
@@ -150,7 +157,7 @@ fn resolve_partition(spec: &PartitionSpec, next: u32, disk: &Disk) -> Result<Par
             .as_ref()
             .map_or(Attributes::NONE, |names| names.value.0),
         active: value(spec.active.as_ref()).unwrap_or(false),
-        hybrid: value(spec.hybrid.as_ref()),
+        hybrid: value(spec.hybrid.as_ref()).map(|number| number.0),
         content: value(spec.content.as_ref()),
         filesystem: value(spec.filesystem.kind.as_ref()),
         spec: spec.clone(),

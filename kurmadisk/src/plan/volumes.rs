@@ -186,7 +186,7 @@ impl Context<'_> {
             serial: spec
                 .serial
                 .as_ref()
-                .map_or_else(derived, |serial| serial.value),
+                .map_or_else(derived, |serial| serial.value.0),
             fat_type: fat_type.transpose()?,
             sector_size: u32::try_from(sector_size.bytes()).unwrap_or(512),
             sectors_per_cluster: cluster.transpose()?,

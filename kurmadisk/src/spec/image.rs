@@ -9,7 +9,7 @@ use super::layer::{Layer, layered};
 use super::located::Located;
 use super::parse::{Document, SpecError};
 use super::partition::PartitionSpec;
-use super::value::{Mode, SizeSpec};
+use super::value::{Mode, Name, Number, SizeSpec};
 use crate::layout::Size;
 
 /// Everything a configuration file can say. Paths in it are relative to its folder.
@@ -100,7 +100,7 @@ pub struct DiskSpec {
     /// GPT: the disk's GUID.
     pub guid: Option<Located<Uuid>>,
     /// MBR: the disk's signature.
-    pub signature: Option<Located<u32>>,
+    pub signature: Option<Located<Number<u32>>>,
 }
 
 layered!(DiskSpec {
@@ -118,7 +118,7 @@ layered!(DiskSpec {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct FileSpec {
     /// Label or number of the partition.
-    pub partition: Located<String>,
+    pub partition: Located<Name>,
     /// Where in its filesystem.
     pub path: Located<String>,
     /// The file on the host; this or `text`.

@@ -27,4 +27,4 @@ pub use image::{DiskSpec, FileSpec, ImageSpec, TableKind};
 pub use located::{Located, Place};
 pub use parse::{BUILT_IN_LAYOUTS, SpecError};
 pub use partition::{Content, ErrorsSpec, FilesystemKind, FilesystemSpec, PartitionSpec};
-pub use value::{AttributeNames, FreeSpec, Mode, PerMille, SizeSpec};
+pub use value::{AttributeNames, FreeSpec, Mode, Name, Number, PerMille, SizeSpec};

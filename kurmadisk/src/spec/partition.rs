@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::layer::{Layer, layered};
 use super::located::{Located, Place};
 use super::parse::Document;
-use super::value::{AttributeNames, FreeSpec, PerMille, SizeSpec};
+use super::value::{AttributeNames, FreeSpec, Number, PerMille, SizeSpec};
 use crate::layout::{PartitionType, Size};
 
 /// A partition that is wanted (`[[partition]]`).
@@ -31,7 +31,7 @@ pub struct PartitionSpec {
     /// Whether an MBR, plain or hybrid, marks it active.
     pub active: Option<Located<bool>>,
     /// Type byte under which a hybrid MBR lists it too.
-    pub hybrid: Option<Located<u8>>,
+    pub hybrid: Option<Located<Number<u8>>>,
     /// Whether it takes what is left when the disk is given a size.
     pub grow: Option<Located<bool>>,
     /// What goes into it.
@@ -126,7 +126,7 @@ pub struct FilesystemSpec {
     /// FAT: bytes in a cluster.
     pub cluster_size: Option<Located<Size>>,
     /// FAT: serial number.
-    pub serial: Option<Located<u32>>,
+    pub serial: Option<Located<Number<u32>>>,
 }
 
 layered!(

@@ -89,6 +89,41 @@ impl FromStr for Mode {
     }
 }
 
+/// A number: as an integer, as `"0x0c"`, or as `"1234-ABCD"` as serial numbers are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number<T>(pub T);
+
+impl<T: TryFrom<u32>> FromStr for Number<T> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let halves = text.split_once('-');
+        let number = match (text.strip_prefix("0x"), halves) {
+            (Some(digits), _) => u32::from_str_radix(digits, 16).ok(),
+            (None, Some((high, low))) if high.len() == 4 && low.len() == 4 => {
+                u32::from_str_radix(&format!("{high}{low}"), 16).ok()
+            }
+            _ => text.parse().ok(),
+        };
+        number
+            .and_then(|number| T::try_from(number).ok())
+            .map(Self)
+            .ok_or_else(|| format!("{text:?} is no number that fits here"))
+    }
+}
+
+/// A label, or a number written without quotes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name(pub String);
+
+impl FromStr for Name {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
 /// Deserializes by [`FromStr`]; an integer is taken as its digits.
 fn by_text<'de, T, D>(deserializer: D, expecting: &'static str) -> Result<T, D::Error>
 where
@@ -131,6 +166,9 @@ deserialize_by_text! {
     FreeSpec => "a size such as \"64 MiB\", or a share such as \"10%\"",
     PerMille => "a share such as \"5%\"",
     Mode => "a mode in octal such as \"0644\"",
+    Number<u8> => "a number up to 255, such as 12 or \"0x0c\"",
+    Number<u32> => "a number of 32 bits, such as \"0x1234abcd\" or \"1234-ABCD\"",
+    Name => "a partition's label or number",
 }
 
 /// Attributes as a list of names, or one text with commas.
