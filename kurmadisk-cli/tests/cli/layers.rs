@@ -266,7 +266,10 @@ fn numbers_are_written_as_tools_show_them() {
          [[files]]\npartition = 1\npath = \"/note.txt\"\ntext = \"here\"\n",
     );
     let esp = labelled(&gpt(&image), "EFI-SYSTEM").offset();
-    assert_eq!(judged(oracle::mcopy_read(&image, esp, "::/note.txt")), b"here");
+    assert_eq!(
+        judged(oracle::mcopy_read(&image, esp, "::/note.txt")),
+        b"here"
+    );
     let bytes = fs::read(&image).unwrap();
     assert_eq!(bytes[0x1c2], 0x0c);
     let serial = usize::try_from(esp).unwrap() + 67;

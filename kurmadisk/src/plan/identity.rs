@@ -14,8 +14,8 @@ use crate::tree;
 const NAMESPACE: Uuid = uuid!("b6a0f3b0-6d1f-5c57-9a52-3c0ad7d5b3f1");
 
 /// What identifiers are derived from: UUIDs of version 5 over the image's name, its seed, and a
-/// digest of the plan, which is the description and every entry's name, type, size, mode, owner and
-/// time. Content does not count; who wants it to gives its digest as the seed.
+/// digest of the plan, which is the description and every entry's name, type, size, holes, mode, owner
+/// and time. Content does not count; who wants it to gives its digest as the seed.
 #[derive(Debug)]
 pub(super) struct Identity(Uuid);
 

@@ -60,6 +60,7 @@ impl Plan {
     pub fn new(spec: &ImageSpec, trees: Trees) -> Result<Self, PlanError> {
         let spec = spec.clone().with_layout()?;
         let disk = resolve::disk(&spec)?;
+        check::disk(&disk)?;
         let (trees, boot) = contents::gather(&spec, &disk, trees)?;
         let identity = Identity::new(&spec, &disk, &trees);
         let sized = volumes::sizes(&disk, &trees, &identity)?;

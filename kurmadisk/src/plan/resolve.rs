@@ -2,7 +2,6 @@
 
 use uuid::Uuid;
 
-use super::check;
 use super::error::PlanError;
 use crate::layout::{Attributes, Lba, PartitionType, SectorSize, Size};
 use crate::spec::{
@@ -126,7 +125,6 @@ pub(super) fn disk(spec: &ImageSpec) -> Result<Disk, PlanError> {
         next = partition.number.saturating_add(1);
         disk.partitions.push(partition);
     }
-    check::disk(&disk)?;
     Ok(disk)
 }
 
