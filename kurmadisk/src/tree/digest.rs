@@ -8,7 +8,7 @@ use super::{Node, NodeKind, Tree};
 /// SHA-256 of every entry's path, type, size, holes, mode, owner and time, in the order of the paths.
 ///
 /// Content is not read; two trees whose files differ in content alone have the same digest. Holes
-/// count, since they decide what is allocated: by [`HOLE_UNIT`], the finest any layout can tell.
+/// count, since they decide what is allocated: by units of 512 bytes, the finest any layout can tell.
 #[must_use]
 pub fn digest(tree: &Tree) -> [u8; 32] {
     let mut hash = Sha256::new();
