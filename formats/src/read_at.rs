@@ -20,6 +20,14 @@ pub trait ReadAt: Send + Sync {
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()>;
 }
 
+/// The offset behind a range that is to fill `buf`, if that lies within `len` bytes.
+pub(crate) fn range_end(len: u64, offset: u64, buf: &[u8]) -> io::Result<u64> {
+    match offset.checked_add(buf.len() as u64) {
+        Some(end) if end <= len => Ok(end),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
 impl<T: ReadAt + ?Sized> ReadAt for &T {
     fn len(&self) -> u64 {
         (**self).len()
@@ -106,10 +114,8 @@ impl<R: ReadAt> ReadAt for Window<R> {
     }
 
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-        match offset.checked_add(buf.len() as u64) {
-            Some(end) if end <= self.len => self.inner.read_exact_at(self.start + offset, buf),
-            _ => Err(io::ErrorKind::UnexpectedEof.into()),
-        }
+        range_end(self.len, offset, buf)?;
+        self.inner.read_exact_at(self.start + offset, buf)
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 
 use crate::placement::Run;
-use crate::read_at::ReadAt;
+use crate::read_at::{ReadAt, range_end};
 
 /// Two parts of an image share bytes of its file: the one at this offset (bytes) is one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,10 +120,7 @@ impl<R: ReadAt> ReadAt for RunReader<R> {
     }
 
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-        let end = offset
-            .checked_add(buf.len() as u64)
-            .filter(|end| *end <= self.len)
-            .ok_or(io::ErrorKind::UnexpectedEof)?;
+        let end = range_end(self.len, offset, buf)?;
         buf.fill(0);
         let first = self
             .runs

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use super::{ContentCursor, DiskMap};
-use crate::read_at::ReadAt;
+use crate::read_at::{ReadAt, range_end};
 
 /// Reads the virtual disk of a [`DiskMap`] at any offset; holes are zeros.
 ///
@@ -29,10 +29,7 @@ impl ReadAt for MapReader<'_> {
     }
 
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-        let end = offset
-            .checked_add(buf.len() as u64)
-            .filter(|end| *end <= self.map.len())
-            .ok_or(io::ErrorKind::UnexpectedEof)?;
+        let end = range_end(self.map.len(), offset, buf)?;
         buf.fill(0);
         let mut cursor = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
         for piece in self.map.pieces(offset..end) {

@@ -8,7 +8,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use zerocopy::FromBytes;
 
 use super::spec::{GrainMarker, SECTOR};
-use crate::read_at::ReadAt;
+use crate::read_at::{ReadAt, range_end};
 use crate::runs::{Overlap, merged};
 
 /// A grain that an image has: its number on the disk, and the sector of its marker.
@@ -130,10 +130,7 @@ impl<R: ReadAt> ReadAt for GrainReader<R> {
     }
 
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-        let end = offset
-            .checked_add(buf.len() as u64)
-            .filter(|end| *end <= self.len)
-            .ok_or(io::ErrorKind::UnexpectedEof)?;
+        let end = range_end(self.len, offset, buf)?;
         buf.fill(0);
         let first = self
             .grains

@@ -48,13 +48,7 @@ pub fn blocks<'a>(
     seed: Checksum,
 ) -> Vec<Vec<u8>> {
     let directory = file_type::DIRECTORY.1;
-    let mut writer = Writer {
-        block_size,
-        seed,
-        blocks: Vec::new(),
-        block: Vec::new(),
-        last: 0,
-    };
+    let mut writer = Writer::new(block_size, seed);
     writer.add(&Entry {
         inode,
         name: b".",
@@ -74,13 +68,7 @@ pub fn blocks<'a>(
 
 /// A block that holds no name but room for them.
 pub fn empty_block(block_size: usize, seed: Checksum) -> Vec<u8> {
-    let mut writer = Writer {
-        block_size,
-        seed,
-        blocks: Vec::new(),
-        block: Vec::new(),
-        last: 0,
-    };
+    let mut writer = Writer::new(block_size, seed);
     writer.add(&Entry {
         inode: 0,
         name: b"",
@@ -100,6 +88,16 @@ struct Writer {
 }
 
 impl Writer {
+    fn new(block_size: usize, seed: Checksum) -> Self {
+        Self {
+            block_size,
+            seed,
+            blocks: Vec::new(),
+            block: Vec::new(),
+            last: 0,
+        }
+    }
+
     fn add(&mut self, entry: &Entry<'_>) {
         let len = entry_len(entry.name.len());
         if self.block.len() + len > self.block_size - usize::from(DIR_TAIL) {
