@@ -169,7 +169,13 @@ pub enum OpenError {
     },
 }
 
-#[cfg(any(feature = "vdi", feature = "vmdk"))]
+#[cfg(any(
+    feature = "qcow2",
+    feature = "vdi",
+    feature = "vhd",
+    feature = "vhdx",
+    feature = "vmdk"
+))]
 impl OpenError {
     pub(crate) fn damaged(format: &'static str, reason: impl Into<String>) -> Self {
         Self::Damaged {

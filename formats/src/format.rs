@@ -4,13 +4,13 @@ use std::num::NonZero;
 
 use uuid::Uuid;
 
-#[cfg(feature = "vmdk-stream")]
+#[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
 use crate::emit::OnProgress;
-#[cfg(feature = "vmdk-stream")]
+#[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
 use crate::error::EmitError;
 use crate::error::PlaceError;
 use crate::map::DiskMap;
-#[cfg(feature = "vmdk-stream")]
+#[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
 use crate::output::Output;
 use crate::placement::Placement;
 
@@ -20,15 +20,42 @@ use crate::placement::Placement;
 pub enum ImageFormat {
     /// The disk itself, with holes where the map has none.
     Raw,
+    /// The disk itself without holes: zeros are written where the map has none.
+    RawFixed,
     /// VirtualBox, dynamic: blocks of 1 MiB, allocated where something lies.
     #[cfg(feature = "vdi")]
     Vdi,
+    /// VirtualBox, fixed: all blocks allocated, and written.
+    #[cfg(feature = "vdi")]
+    VdiFixed,
     /// VMware monolithicSparse: grains of 64 KiB, allocated where something lies.
     #[cfg(feature = "vmdk")]
     Vmdk,
     /// VMware streamOptimized: compressed grains, for OVF packages and transport.
     #[cfg(feature = "vmdk-stream")]
     VmdkStream,
+    /// QEMU's qcow2, version 3: clusters of 64 KiB, allocated where something lies.
+    #[cfg(feature = "qcow2")]
+    Qcow2,
+    /// QEMU's qcow2, version 2 (`compat=0.10`).
+    #[cfg(feature = "qcow2")]
+    Qcow2V2,
+    /// QEMU's qcow2, version 3, with compressed clusters.
+    #[cfg(feature = "qcow2-compressed")]
+    Qcow2Compressed,
+    /// Hyper-V, dynamic: blocks of 2 MiB, allocated where something lies.
+    #[cfg(feature = "vhd")]
+    Vhd,
+    /// Hyper-V and Azure, fixed: the disk itself, with holes, and a footer behind it. Azure takes disks
+    /// of whole MiB.
+    #[cfg(feature = "vhd")]
+    VhdFixed,
+    /// Hyper-V, dynamic: blocks of 1 MiB, allocated where something lies.
+    #[cfg(feature = "vhdx")]
+    Vhdx,
+    /// Hyper-V, fixed: all blocks.
+    #[cfg(feature = "vhdx")]
+    VhdxFixed,
 }
 
 /// What an image says of itself beyond the disk it holds.
@@ -66,9 +93,11 @@ pub(crate) struct Format {
 /// The ways a format is written.
 pub(crate) enum Writer {
     /// Decided by the map alone; the emitter writes it.
-    Placed(fn(&DiskMap, &ImageOptions) -> Result<Placement, PlaceError>),
+    Placed(PlaceFn),
+    /// The same, but zeros are written where nothing lies: the file has no holes.
+    Filled(PlaceFn),
     /// Where things lie depends on the content.
-    #[cfg(feature = "vmdk-stream")]
+    #[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
     Streamed {
         /// The most bytes the file can have.
         at_most: fn(&DiskMap, &ImageOptions) -> Result<u64, PlaceError>,
@@ -77,6 +106,8 @@ pub(crate) enum Writer {
     },
 }
 
-#[cfg(feature = "vmdk-stream")]
+pub(crate) type PlaceFn = fn(&DiskMap, &ImageOptions) -> Result<Placement, PlaceError>;
+
+#[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
 pub(crate) type StreamWriter =
     fn(&DiskMap, &ImageOptions, &mut dyn Output, &mut OnProgress<'_>) -> Result<(), EmitError>;

@@ -8,7 +8,7 @@
 //! 3. The emitter walks the disk once, in ascending order, and moves the bytes.
 //!
 //! And back: [`open::open`] finds out what a file is, checks it, and gives the virtual disk in it as
-//! a [`read_at::ReadAt`] again.
+//! a [`read_at::ReadAt`] again, and [`open::ImageStore`] as a map, to be written in another format.
 //!
 //! This crate knows no partition table and no filesystem.
 //!
@@ -26,19 +26,20 @@
 //! | [`host`] | the calls that differ between operating systems |
 //! | [`error`] | one error type per area |
 //!
-//! The containers themselves are private: `raw`, `vdi` and `vmdk`, each with the on-disk structures
+//! The containers themselves are private: `raw`, `vdi`, `vhd`, `vhdx`, `vmdk` and `qcow2`, each with the on-disk structures
 //! in its `spec`, and the writer apart from the reader. They share:
 //!
 //! | module | holds |
 //! |---|---|
 //! | `table` | tables of block numbers |
 //! | `runs` | reading a disk that lies in runs of blocks |
+//! | `blocks` | a disk's blocks in batches, to be compressed |
 //! | `ordered` | work in several threads, results in order |
 //! | `incompressible` | telling content that is not worth deflating |
 //! | `buffer` | memory that begins at a page |
 //!
-//! Formats stand on `format` (what a format's module offers) and `opened` (an image open for reading);
-//! `image` and `open` list them. A new format is one more such module, with a `Format` in `image` and a
+//! Formats stand on `format` (what a format's module offers) and `opened` (an image open for reading; an
+//! `image_store` makes a content of one); `image` and `open` list them. A new format is one more such module, with a `Format` in `image` and a
 //! signature in `open`.
 //!
 //! # Example
@@ -78,28 +79,49 @@
 //! ```
 #![deny(missing_docs)]
 
+#[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
+mod blocks;
 mod buffer;
 pub mod emit;
 pub mod error;
 mod format;
 pub mod host;
 pub mod image;
-#[cfg(feature = "vmdk-stream")]
+mod image_store;
+#[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
 mod incompressible;
 pub mod map;
 pub mod open;
 mod opened;
-#[cfg(feature = "vmdk-stream")]
+#[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
 mod ordered;
 pub mod output;
 pub mod placement;
+#[cfg(feature = "qcow2")]
+mod qcow2;
 mod raw;
 pub mod read_at;
-#[cfg(any(feature = "vdi", feature = "vmdk"))]
+#[cfg(any(
+    feature = "qcow2",
+    feature = "vdi",
+    feature = "vhd",
+    feature = "vhdx",
+    feature = "vmdk"
+))]
 mod runs;
-#[cfg(any(feature = "vdi", feature = "vmdk"))]
+#[cfg(any(
+    feature = "qcow2",
+    feature = "vdi",
+    feature = "vhd",
+    feature = "vhdx",
+    feature = "vmdk"
+))]
 mod table;
 #[cfg(feature = "vdi")]
 mod vdi;
+#[cfg(feature = "vhd")]
+mod vhd;
+#[cfg(feature = "vhdx")]
+mod vhdx;
 #[cfg(feature = "vmdk")]
 mod vmdk;

@@ -13,6 +13,7 @@ use crate::host::{self, HostKind};
 use crate::raw;
 use crate::read_at::{FileReader, ReadAt};
 
+pub use crate::image_store::ImageStore;
 pub use crate::opened::{Fact, Image};
 
 impl Image {
@@ -22,18 +23,24 @@ impl Image {
         Self::detect(file, whole)
     }
 
-    fn detect(file: Box<dyn ReadAt>, allocated: Vec<Range<u64>>) -> Result<Self, OpenError> {
-        let mut head = [0; SECTOR];
-        if file.len() < SECTOR as u64 {
+    pub(crate) fn detect(
+        file: Box<dyn ReadAt>,
+        allocated: Vec<Range<u64>>,
+    ) -> Result<Self, OpenError> {
+        let Some(last) = file.len().checked_sub(SECTOR as u64) else {
             return Ok(raw::open(file, allocated));
-        }
+        };
+        let (mut head, mut tail) = ([0; SECTOR], [0; SECTOR]);
         file.read_exact_at(0, &mut head)?;
-        let known = SIGNATURES.iter().find(|signature| signature.matches(&head));
+        file.read_exact_at(last, &mut tail)?;
+        let known = SIGNATURES
+            .iter()
+            .find(|signature| signature.matches(&head, &tail));
         match known {
             None => Ok(raw::open(file, allocated)),
             Some(Signature {
                 open: Some(open), ..
-            }) => open(file),
+            }) => open(file, &allocated),
             Some(signature) => Err(OpenError::Unsupported {
                 format: signature.format,
                 reason: "this build of kurmadisk cannot read it".to_owned(),
@@ -56,7 +63,7 @@ pub fn open_raw(path: &Path) -> Result<Image, OpenError> {
     Ok(raw::open(Box::new(file), allocated))
 }
 
-fn open_file(path: &Path) -> Result<(FileReader, Vec<Range<u64>>), OpenError> {
+pub(crate) fn open_file(path: &Path) -> Result<(FileReader, Vec<Range<u64>>), OpenError> {
     let error = |source| OpenError::File {
         path: path.to_path_buf(),
         source,
@@ -76,11 +83,20 @@ fn open_file(path: &Path) -> Result<(FileReader, Vec<Range<u64>>), OpenError> {
 
 const SECTOR: usize = 512;
 
-type OpenFn = fn(Box<dyn ReadAt>) -> Result<Image, OpenError>;
+/// Opens a file, of which the ranges are no holes.
+type OpenFn = fn(Box<dyn ReadAt>, &[Range<u64>]) -> Result<Image, OpenError>;
 
-/// The bytes by which a format is known, within the first sector.
+/// A sector of a file.
+enum Sector {
+    First,
+    Last,
+}
+
+/// The bytes by which a format is known.
 struct Signature {
     format: &'static str,
+    sector: Sector,
+    /// Within the sector.
     offset: usize,
     bytes: &'static [u8],
     /// Absent when this build doesn't read the format: such a file isn't a raw disk all the same.
@@ -88,56 +104,89 @@ struct Signature {
 }
 
 impl Signature {
-    fn matches(&self, head: &[u8; SECTOR]) -> bool {
-        head[self.offset..].starts_with(self.bytes)
+    fn matches(&self, head: &[u8; SECTOR], tail: &[u8; SECTOR]) -> bool {
+        let sector = match self.sector {
+            Sector::First => head,
+            Sector::Last => tail,
+        };
+        sector[self.offset..].starts_with(self.bytes)
     }
 }
 
+/// Those in the last sector come last: what lies before it is anything that a disk can hold.
 const SIGNATURES: &[Signature] = &[
     Signature {
         format: "vdi",
+        sector: Sector::First,
         offset: 0x40,
         bytes: &[0x7F, 0x10, 0xDA, 0xBE],
         open: OPEN_VDI,
     },
     Signature {
         format: "vmdk",
+        sector: Sector::First,
         offset: 0,
         bytes: b"KDMV",
         open: OPEN_VMDK,
     },
     Signature {
         format: "vmdk descriptor",
+        sector: Sector::First,
         offset: 0,
         bytes: b"# Disk DescriptorFile",
         open: None,
     },
     Signature {
         format: "qcow2",
+        sector: Sector::First,
         offset: 0,
         bytes: b"QFI\xFB",
-        open: None,
+        open: OPEN_QCOW2,
     },
     Signature {
         format: "vhdx",
+        sector: Sector::First,
         offset: 0,
         bytes: b"vhdxfile",
-        open: None,
+        open: OPEN_VHDX,
     },
     Signature {
         format: "vhd",
+        sector: Sector::First,
         offset: 0,
         bytes: b"conectix",
-        open: None,
+        open: OPEN_VHD,
+    },
+    // All that a fixed one has.
+    Signature {
+        format: "vhd",
+        sector: Sector::Last,
+        offset: 0,
+        bytes: b"conectix",
+        open: OPEN_VHD,
     },
 ];
 
 #[cfg(feature = "vdi")]
-const OPEN_VDI: Option<OpenFn> = Some(crate::vdi::open);
+const OPEN_VDI: Option<OpenFn> = Some(|file, _| crate::vdi::open(file));
 #[cfg(not(feature = "vdi"))]
 const OPEN_VDI: Option<OpenFn> = None;
 
 #[cfg(feature = "vmdk")]
-const OPEN_VMDK: Option<OpenFn> = Some(crate::vmdk::open);
+const OPEN_VMDK: Option<OpenFn> = Some(|file, _| crate::vmdk::open(file));
 #[cfg(not(feature = "vmdk"))]
 const OPEN_VMDK: Option<OpenFn> = None;
+
+#[cfg(feature = "qcow2")]
+const OPEN_QCOW2: Option<OpenFn> = Some(|file, _| crate::qcow2::open(file));
+#[cfg(not(feature = "qcow2"))]
+const OPEN_QCOW2: Option<OpenFn> = None;
+#[cfg(feature = "vhd")]
+const OPEN_VHD: Option<OpenFn> = Some(crate::vhd::open);
+#[cfg(not(feature = "vhd"))]
+const OPEN_VHD: Option<OpenFn> = None;
+
+#[cfg(feature = "vhdx")]
+const OPEN_VHDX: Option<OpenFn> = Some(crate::vhdx::open);
+#[cfg(not(feature = "vhdx"))]
+const OPEN_VHDX: Option<OpenFn> = None;

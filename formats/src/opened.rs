@@ -16,7 +16,13 @@ pub struct Fact {
     pub value: String,
 }
 
-#[cfg(any(feature = "vdi", feature = "vmdk"))]
+#[cfg(any(
+    feature = "qcow2",
+    feature = "vdi",
+    feature = "vhd",
+    feature = "vhdx",
+    feature = "vmdk"
+))]
 impl Fact {
     pub(crate) fn new(name: &'static str, value: impl Into<String>) -> Self {
         Self {

@@ -10,12 +10,14 @@ use tempfile::NamedTempFile;
 use crate::error::EmitError;
 use crate::host;
 
-/// Takes the bytes of an image at ascending, never overlapping offsets.
+/// Takes the bytes of an image at never overlapping offsets: ascending ones, but for the first cluster
+/// of a compressed qcow2, which comes last. Its header says where the tables are, and where they can be
+/// is known when all else is compressed.
 pub trait Output {
     /// Writes all of `data` at `offset` (bytes). What is skipped reads as zeros.
     fn write_at(&mut self, offset: u64, data: &[u8]) -> io::Result<()>;
 
-    /// Sets the final length in bytes, at least the end of the last write.
+    /// Sets the final length in bytes, at least the end of any write.
     fn set_len(&mut self, len: u64) -> io::Result<()>;
 
     /// A name for messages.

@@ -1,4 +1,4 @@
-//! Raw: the disk itself, with holes where its map has none.
+//! Raw: the disk itself, with holes where its map has none, or with zeros there.
 
 use std::ops::Range;
 
@@ -9,11 +9,18 @@ use crate::opened::Image;
 use crate::placement::{Placement, Run};
 use crate::read_at::ReadAt;
 
-/// The disk byte by byte.
-pub(crate) const FORMAT: Format = Format {
+/// The disk byte by byte, with holes.
+pub(crate) const SPARSE: Format = Format {
     name: "raw",
     extension: "raw",
     writer: Writer::Placed(place),
+};
+
+/// The disk byte by byte, all of them written.
+pub(crate) const FIXED: Format = Format {
+    name: "raw-fixed",
+    extension: "raw",
+    writer: Writer::Filled(place),
 };
 
 #[expect(

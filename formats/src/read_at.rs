@@ -2,8 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
 
 use crate::host;
+use crate::map::FileStamp;
 
 /// Something of a known length that can be read at any offset.
 #[expect(
@@ -48,10 +50,10 @@ impl<T: ReadAt + ?Sized> ReadAt for Box<T> {
     }
 }
 
-/// A file or block device of the host, with its length.
-#[derive(Debug)]
+/// A file or block device of the host, with its length; copies share one descriptor.
+#[derive(Clone, Debug)]
 pub struct FileReader {
-    file: File,
+    file: Arc<File>,
     len: u64,
 }
 
@@ -59,7 +61,13 @@ impl FileReader {
     /// Takes an open file or block device; its length is found by seeking to its end.
     pub fn new(mut file: File) -> io::Result<Self> {
         let len = file.seek(SeekFrom::End(0))?;
+        let file = Arc::new(file);
         Ok(Self { file, len })
+    }
+
+    /// What the file is now, to recognise it by.
+    pub fn stamp(&self) -> io::Result<FileStamp> {
+        host::stamp(&self.file)
     }
 }
 

@@ -108,9 +108,36 @@ impl<R: ReadAt> RunReader<R> {
         Self { file, len, runs }
     }
 
+    /// The container's file.
+    #[cfg(any(feature = "qcow2-compressed", feature = "vhd"))]
+    pub(crate) fn file(&self) -> &R {
+        &self.file
+    }
+
     /// The ranges of the disk that runs cover.
+    #[cfg(any(feature = "qcow2", feature = "vdi", feature = "vmdk"))]
     pub(crate) fn allocated(&self) -> Vec<Range<u64>> {
         merged(self.runs.iter().map(|run| run.disk..run.disk + run.len))
+    }
+}
+
+#[cfg(any(feature = "vhd", feature = "vhdx"))]
+impl<R: ReadAt> RunReader<R> {
+    /// The ranges of the disk that runs cover and that are no holes of the file, of which `data` are the
+    /// others, ascending.
+    pub(crate) fn allocated_in(&self, data: &[Range<u64>]) -> Vec<Range<u64>> {
+        merged(self.runs.iter().flat_map(|run| {
+            let end = run.file + run.len;
+            let first = data.partition_point(|range| range.end <= run.file);
+            let within = data[first..]
+                .iter()
+                .take_while(move |range| range.start < end);
+            within.map(move |range| {
+                let from = range.start.max(run.file) - run.file;
+                let to = range.end.min(end) - run.file;
+                run.disk + from..run.disk + to
+            })
+        }))
     }
 }
 

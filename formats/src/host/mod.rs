@@ -4,6 +4,8 @@
 //! all of them. `--cfg kurmadisk_portable_host` takes the portable versions on Unix too, to see there
 //! that they compile; it is no feature, since one dependent would then choose for all.
 
+#[cfg(all(target_os = "linux", not(kurmadisk_portable_host)))]
+mod linux;
 #[cfg(all(unix, not(kurmadisk_portable_host)))]
 #[path = "unix.rs"]
 mod system;
@@ -18,8 +20,8 @@ use std::ops::Range;
 use std::path::Path;
 
 pub use system::{
-    create_unnamed, data_ranges, link_unnamed, open_regular, read_dir, read_exact_at, read_link,
-    stamp, stat, write_all_at,
+    attributes, create_unnamed, data_ranges, link_unnamed, open_regular, read_dir, read_exact_at,
+    read_link, stamp, stat, write_all_at,
 };
 
 use crate::map::FileStamp;
@@ -105,6 +107,17 @@ impl HostEntry {
     }
 }
 
+/// What a name has besides what `stat` tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostAttributes {
+    /// Flags as `chattr` sets them, in the bits of Linux's `FS_IOC_GETFLAGS`; of a file that can't be opened, as
+    /// far as they can be known without.
+    pub flags: u32,
+    /// Extended attributes of the namespaces `user`, `trusted` and `security`, and access control lists: full
+    /// names, and values as the host's system call gives them.
+    pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
 /// The signatures every system's module must have.
 const _: () = {
     let _: fn(&Path) -> io::Result<File> = open_regular;
@@ -112,6 +125,7 @@ const _: () = {
     let _: fn(&Path) -> io::Result<HostStat> = stat;
     let _: fn(&Path) -> io::Result<Vec<HostEntry>> = read_dir;
     let _: fn(&Path) -> io::Result<Vec<u8>> = read_link;
+    let _: fn(&Path, HostKind) -> io::Result<HostAttributes> = attributes;
     let _: fn(&File, u64, &mut [u8]) -> io::Result<()> = read_exact_at;
     let _: fn(&File, u64, &[u8]) -> io::Result<()> = write_all_at;
     let _: fn(&File, u64) -> io::Result<Vec<Range<u64>>> = data_ranges;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
-use super::{HostEntry, HostKind, HostStat};
+use super::{HostAttributes, HostEntry, HostKind, HostStat};
 use crate::map::FileStamp;
 
 /// Seeking and then reading are two calls here: one thread at a time.
@@ -73,6 +73,11 @@ pub fn read_dir(path: &Path) -> io::Result<Vec<HostEntry>> {
             })
         })
         .collect()
+}
+
+/// Attributes of what `path` names: none are known.
+pub fn attributes(_path: &Path, _kind: HostKind) -> io::Result<HostAttributes> {
+    Ok(HostAttributes::default())
 }
 
 /// The target of a symbolic link, with `/` between its parts.

@@ -10,7 +10,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, SeekFrom, seek};
 use rustix::io::Errno;
 
-use super::{HostEntry, HostKind, HostStat};
+use super::{HostAttributes, HostEntry, HostKind, HostStat};
 use crate::map::FileStamp;
 
 /// The names of this process's open files.
@@ -94,6 +94,22 @@ pub fn read_dir(path: &Path) -> io::Result<Vec<HostEntry>> {
 /// The target of a symbolic link, as its bytes.
 pub fn read_link(path: &Path) -> io::Result<Vec<u8>> {
     Ok(std::fs::read_link(path)?.into_os_string().into_vec())
+}
+
+/// Attributes of what `path` names, which is of this kind, a symbolic link's own; none where the host has none.
+///
+/// Left out are attributes of other namespaces: they belong to the file system that has them, such as a list of
+/// NFS's.
+pub fn attributes(path: &Path, kind: HostKind) -> io::Result<HostAttributes> {
+    #[cfg(target_os = "linux")]
+    {
+        super::linux::attributes(path, kind)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (path, kind);
+        Ok(HostAttributes::default())
+    }
 }
 
 fn host_stat(metadata: &Metadata) -> io::Result<HostStat> {

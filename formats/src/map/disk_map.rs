@@ -121,6 +121,35 @@ impl DiskMap {
             .map_while(move |extent| extent.clipped(range.start, range.end))
     }
 
+    /// The part of the disk in `range`, as a disk of its own; what lies beyond the end is left out.
+    #[must_use]
+    pub fn slice(&self, range: Range<u64>) -> Self {
+        let start = range.start.min(self.len);
+        let len = range.end.min(self.len).saturating_sub(start);
+        let mut extents: Vec<_> = self.pieces(start..start + len).collect();
+        for extent in &mut extents {
+            extent.start -= start;
+        }
+        Self { len, extents }
+    }
+
+    /// The same disk without holes: extents of zeros lie where no extent did.
+    #[must_use]
+    pub fn filled(self) -> Self {
+        let mut extents = Vec::with_capacity(self.extents.len());
+        let mut at = 0;
+        for extent in self.extents {
+            extents.extend(zeros(at, extent.start));
+            at = extent.end();
+            extents.push(extent);
+        }
+        extents.extend(zeros(at, self.len));
+        Self {
+            len: self.len,
+            extents,
+        }
+    }
+
     /// The runs of blocks of `block_size` bytes (not zero) that hold at least one byte of an
     /// extent, as ranges of block numbers, ascending and never adjacent.
     #[must_use]
@@ -150,6 +179,15 @@ impl DiskMap {
             _ => Ok(slot),
         }
     }
+}
+
+/// An extent of zeros from `start` to `end`, unless that is nothing.
+fn zeros(start: u64, end: u64) -> Option<Extent> {
+    (start < end).then(|| Extent {
+        start,
+        len: end - start,
+        source: Source::Zeros,
+    })
 }
 
 fn check_range(disk: u64, start: u64, len: u64) -> Result<(), MapError> {

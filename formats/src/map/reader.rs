@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use super::{ContentCursor, DiskMap};
+use crate::error::SourceError;
 use crate::read_at::{ReadAt, range_end};
 
 /// Reads the virtual disk of a [`DiskMap`] at any offset; holes are zeros.
@@ -20,6 +21,16 @@ impl<'a> MapReader<'a> {
             map,
             cursor: Mutex::default(),
         }
+    }
+
+    /// Says that all wanted bytes were read: the last chance to notice that what was read last changed
+    /// meanwhile.
+    pub fn close(self) -> Result<(), SourceError> {
+        let mut cursor = self.cursor.into_inner();
+        cursor.as_mut().map_or_else(
+            |poisoned| poisoned.get_mut().finish(),
+            ContentCursor::finish,
+        )
     }
 }
 

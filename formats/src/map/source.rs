@@ -36,7 +36,7 @@ pub trait Content: Send {
     }
 }
 
-/// The bytes of an extent: in memory, or a reference to content that stays where it is.
+/// The bytes of an extent: in memory, a reference to content that stays where it is, or zeros.
 #[derive(Clone)]
 pub enum Source {
     /// These bytes.
@@ -50,6 +50,8 @@ pub enum Source {
         /// Bytes into the content at which the extent begins.
         offset: u64,
     },
+    /// Zeros that are content: what no extent covers may become a hole, these are written.
+    Zeros,
 }
 
 impl Source {
@@ -68,6 +70,7 @@ impl Source {
                 id: *id,
                 offset: offset.saturating_add(skip),
             },
+            Self::Zeros => Self::Zeros,
         }
     }
 }
@@ -77,6 +80,7 @@ impl fmt::Debug for Source {
         match self {
             Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
             Self::Content { id, offset, .. } => write!(f, "Content({}+{offset})", id.0),
+            Self::Zeros => f.write_str("Zeros"),
         }
     }
 }
@@ -113,6 +117,10 @@ impl ContentCursor {
             Source::Content { store, id, offset } => {
                 let at = offset.checked_add(skip).ok_or(SourceError::OutOfRange)?;
                 self.content(store, *id)?.read_exact_at(at, buf)
+            }
+            Source::Zeros => {
+                buf.fill(0);
+                Ok(())
             }
         }
     }

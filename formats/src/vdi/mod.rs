@@ -15,8 +15,15 @@ pub(crate) use read::open;
 use crate::format::{Format, Writer};
 
 /// Dynamic VDI: blocks in the order of the disk, those that nothing touches left out.
-pub(crate) const FORMAT: Format = Format {
+pub(crate) const DYNAMIC: Format = Format {
     name: spec::NAME,
     extension: "vdi",
-    writer: Writer::Placed(place::place),
+    writer: Writer::Placed(place::dynamic),
+};
+
+/// Fixed VDI: all blocks in the order of the disk, written whole, so that no write to it can lack room.
+pub(crate) const FIXED: Format = Format {
+    name: spec::NAME_FIXED,
+    extension: "vdi",
+    writer: Writer::Filled(place::fixed),
 };

@@ -1,5 +1,8 @@
 //! Which block of a disk lies where in a VDI file.
 
+use std::ops::Range;
+
+use byteorder::LittleEndian;
 use bytes::Bytes;
 use uuid::Uuid;
 use zerocopy::{FromZeros, IntoBytes};
@@ -23,27 +26,57 @@ const MAX_BLOCKS: u64 = (1 << 29) - 1;
 /// Entries of a part of the block map that is made at once.
 const PART: u64 = 64 << 10;
 
+/// So many blocks of a fixed image have a map of 64 MiB, which is in memory at once; they are 16 TiB.
+const MAX_FIXED_BLOCKS: u64 = 1 << 24;
+
 /// Decides a dynamic VDI: header, block map, and the touched blocks in the order of the disk, all
 /// of them whole.
 ///
 /// The disk's size is rounded up to whole sectors.
-pub(super) fn place(disk: &DiskMap, options: &ImageOptions) -> Result<Placement, PlaceError> {
-    let blocks = disk.len().div_ceil(BLOCK);
+pub(super) fn dynamic(disk: &DiskMap, options: &ImageOptions) -> Result<Placement, PlaceError> {
+    let most = (MAX_BLOCKS, "it has at most 2^29 - 1 blocks of 1 MiB");
+    let blocks = blocks(disk, spec::NAME, most)?;
+    let touched = disk.block_runs(BLOCK);
+    place(disk, options, spec::KIND_DYNAMIC, blocks, touched)
+}
+
+/// Decides a fixed VDI: as a dynamic one of which all blocks are touched.
+pub(super) fn fixed(disk: &DiskMap, options: &ImageOptions) -> Result<Placement, PlaceError> {
+    let most = (MAX_FIXED_BLOCKS, "it has at most 2^24 blocks of 1 MiB");
+    let blocks = blocks(disk, spec::NAME_FIXED, most)?;
+    let all = std::iter::once(0..blocks);
+    place(disk, options, spec::KIND_FIXED, blocks, all)
+}
+
+/// How many blocks the disk has; an error for none, or more than the format named `format` can have.
+fn blocks(
+    disk: &DiskMap,
+    format: &'static str,
+    (most, reason): (u64, &'static str),
+) -> Result<u64, PlaceError> {
     let size_error = |reason| PlaceError::Size {
-        format: spec::NAME,
+        format,
         size: disk.len(),
         reason,
     };
-    if blocks == 0 {
-        return Err(size_error("it has no room for an empty disk"));
+    match disk.len().div_ceil(BLOCK) {
+        0 => Err(size_error("it has no room for an empty disk")),
+        blocks if blocks > most => Err(size_error(reason)),
+        blocks => Ok(blocks),
     }
-    if blocks > MAX_BLOCKS {
-        return Err(size_error("it has at most 2^29 - 1 blocks of 1 MiB"));
-    }
+}
+
+fn place(
+    disk: &DiskMap,
+    options: &ImageOptions,
+    kind: u32,
+    blocks: u64,
+    touched: impl Iterator<Item = Range<u64>>,
+) -> Result<Placement, PlaceError> {
     let data = (u64::from(BLOCKS_OFFSET) + blocks * 4).next_multiple_of(BLOCK);
     let mut runs = Vec::new();
     let mut allocated = 0;
-    for run in disk.block_runs(BLOCK) {
+    for run in touched {
         let count = run.end - run.start;
         runs.push(Run {
             disk: run.start * BLOCK,
@@ -52,7 +85,7 @@ pub(super) fn place(disk: &DiskMap, options: &ImageOptions) -> Result<Placement,
         });
         allocated += count;
     }
-    let mut metadata = vec![(0, header(disk, options, data, allocated)?)];
+    let mut metadata = vec![(0, header(disk, options, kind, data, allocated)?)];
     block_map(&runs, blocks, data, &mut metadata)?;
     Ok(Placement {
         len: data + allocated * BLOCK,
@@ -64,6 +97,7 @@ pub(super) fn place(disk: &DiskMap, options: &ImageOptions) -> Result<Placement,
 fn header(
     disk: &DiskMap,
     options: &ImageOptions,
+    kind: u32,
     data: u64,
     allocated: u64,
 ) -> Result<Bytes, PlaceError> {
@@ -72,7 +106,7 @@ fn header(
     header.signature.set(spec::SIGNATURE);
     header.version.set(spec::VERSION_1_1);
     header.header_size.set(spec::HEADER_SIZE);
-    header.kind.set(spec::KIND_DYNAMIC);
+    header.kind.set(kind);
     header.blocks_offset.set(BLOCKS_OFFSET);
     header.data_offset.set(number(data)?);
     header.legacy_geometry.sector_size.set(512);
@@ -112,7 +146,7 @@ fn block_map(
     data: u64,
     metadata: &mut Vec<(u64, Bytes)>,
 ) -> Result<(), PlaceError> {
-    let free = table::to_bytes(&vec![spec::FREE; usize_of(PART.min(blocks))?]);
+    let free = table::to_bytes::<LittleEndian, u32>(&vec![spec::FREE; usize_of(PART.min(blocks))?]);
     let mut runs = runs;
     for first in (0..blocks).step_by(usize_of(PART)?) {
         let end = (first + PART).min(blocks);
@@ -132,7 +166,7 @@ fn block_map(
                 part[usize_of(block - first)?] = number(place + (block - run_start))?;
             }
         }
-        metadata.push((offset, table::to_bytes(&part)));
+        metadata.push((offset, table::to_bytes::<LittleEndian, u32>(&part)));
         let done = runs.partition_point(|run| run.disk + run.len <= end * BLOCK);
         runs = &runs[done..];
     }

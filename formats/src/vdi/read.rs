@@ -1,5 +1,6 @@
 //! Opening a VDI file.
 
+use byteorder::LittleEndian;
 use zerocopy::FromBytes;
 
 use super::spec::{self, Header};
@@ -23,14 +24,13 @@ pub(crate) fn open(file: Box<dyn ReadAt>) -> Result<Image, OpenError> {
     check(&header, file.len())?;
     let runs = runs(&header, &*file)?;
     let facts = facts(&header);
+    let format = match header.kind.get() {
+        spec::KIND_FIXED => ImageFormat::VdiFixed,
+        _ => ImageFormat::Vdi,
+    };
     let disk = RunReader::new(file, header.disk_size.get(), runs);
     let allocated = disk.allocated();
-    Ok(Image::new(
-        ImageFormat::Vdi,
-        Box::new(disk),
-        allocated,
-        facts,
-    ))
+    Ok(Image::new(format, Box::new(disk), allocated, facts))
 }
 
 fn check(header: &Header, file_len: u64) -> Result<(), OpenError> {
@@ -76,7 +76,7 @@ fn runs(header: &Header, file: &dyn ReadAt) -> Result<Vec<Run>, OpenError> {
     let mut runs = RunCollector::new(file.len());
     runs.reserve(0..data.min(file.len())).map_err(overlap)?;
     let map = u64::from(header.blocks_offset.get());
-    table::for_each(file, map, count, |number, entry| {
+    table::for_each::<LittleEndian, u32>(file, map, count, |number, entry| {
         if entry == spec::FREE || entry == spec::ZERO {
             return Ok(());
         }

@@ -9,6 +9,9 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 /// The format's name in messages and on command lines.
 pub(super) const NAME: &str = "vdi";
 
+/// The name of the format with all blocks allocated.
+pub(super) const NAME_FIXED: &str = "vdi-fixed";
+
 /// Says what the file is to who looks at its first line; no program reads it.
 pub(super) const TEXT: &[u8] = b"<<< kurmadisk VirtualBox Disk Image >>>\n";
 

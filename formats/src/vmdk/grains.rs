@@ -6,40 +6,31 @@ use flate2::{Compress, Compression, FlushCompress, Status};
 use zerocopy::IntoBytes;
 
 use super::spec::{GRAIN, GRAIN_SECTORS, GrainMarker, SECTOR};
+use crate::blocks::{self, BATCH, BLOCK, Blocks};
 use crate::error::EmitError;
 use crate::incompressible::is_incompressible;
-use crate::map::{ContentCursor, DiskMap};
-use crate::ordered;
+use crate::map::DiskMap;
 
 /// The deflate level, by measurement on a Debian root: levels 6 and 7 take 27 and 97 % more time for
 /// files that are 0.9 and 1.3 % smaller; level 3 saves 10 % of the time for 0.7 % more.
 const LEVEL: u32 = 4;
 
-/// Grains that one thread compresses at a time: enough that handing them over doesn't count.
-const BATCH: usize = 16;
-
 /// The most bytes of a compressed grain with its marker, padded: incompressible data grows by a few
 /// bytes, and hypervisors have no room for more.
 pub(super) const MAX_RECORD: u64 = GRAIN + SECTOR;
 
-const GRAIN_LEN: usize = 64 << 10;
 const SECTOR_LEN: usize = 512;
-const RECORD_LEN: usize = GRAIN_LEN + SECTOR_LEN;
+const RECORD_LEN: usize = BLOCK + SECTOR_LEN;
 const MARKER_LEN: usize = size_of::<GrainMarker>();
 
-const _: () = assert!(GRAIN_LEN as u64 == GRAIN && RECORD_LEN as u64 == MAX_RECORD);
+const _: () = assert!(BLOCK as u64 == GRAIN && RECORD_LEN as u64 == MAX_RECORD);
 
-/// Grains on their way: read, compressed, written.
+/// Compressed grains on their way.
 #[derive(Default)]
 pub(super) struct Batch {
-    /// Numbers of the grains in `input`.
-    grains: Vec<u64>,
-    input: Vec<u8>,
     output: Vec<u8>,
     /// The grains that are not all zeros, ascending.
     pub records: Vec<Record>,
-    /// Bytes of extents in these grains.
-    pub content: u64,
     /// Whether all of it was compressed.
     pub complete: bool,
 }
@@ -64,55 +55,19 @@ impl Batch {
         }
     }
 
-    /// Reads the next grains; says `false` when there are none.
-    fn fill(
-        &mut self,
-        disk: &DiskMap,
-        grains: &mut impl Iterator<Item = u64>,
-        cursor: &mut ContentCursor,
-    ) -> Result<bool, EmitError> {
-        self.grains.clear();
-        self.grains.extend(grains.take(BATCH));
-        self.content = 0;
-        self.input.clear();
-        self.input.resize(self.grains.len() * GRAIN_LEN, 0);
-        let places = self.input.chunks_exact_mut(GRAIN_LEN);
-        for (grain, place) in self.grains.iter().zip(places) {
-            let start = grain * GRAIN;
-            for piece in disk.pieces(start..start + GRAIN) {
-                // Both lie within a grain.
-                let from = usize::try_from(piece.start - start).unwrap_or(0);
-                let len = usize::try_from(piece.len).unwrap_or(0);
-                cursor.read(&piece.source, 0, &mut place[from..from + len])?;
-                self.content += piece.len;
-            }
-        }
-        if self.grains.is_empty() {
-            cursor.finish()?;
-        }
-        Ok(!self.grains.is_empty())
-    }
-
-    fn compress(&mut self, deflaters: &mut Deflaters) {
+    fn compress(&mut self, grains: &Blocks, deflaters: &mut Deflaters) {
         self.records.clear();
         self.output.resize(BATCH * RECORD_LEN, 0);
         let mut start = 0;
-        for (grain, data) in self.grains.iter().zip(self.input.chunks_exact(GRAIN_LEN)) {
-            if is_zero(data) {
-                continue;
-            }
+        for (grain, data) in grains.iter() {
             let place = &mut self.output[start..start + RECORD_LEN];
             let deflate = deflaters.choose(data);
-            let Some(len) = record(*grain, data, deflate, place) else {
+            let Some(len) = record(grain, data, deflate, place) else {
                 self.complete = false;
                 return;
             };
             let end = start + len;
-            self.records.push(Record {
-                grain: *grain,
-                start,
-                end,
-            });
+            self.records.push(Record { grain, start, end });
             start = end;
         }
         self.complete = true;
@@ -162,24 +117,15 @@ fn record(grain: u64, data: &[u8], deflate: &mut Compress, place: &mut [u8]) -> 
     Some(end)
 }
 
-fn is_zero(data: &[u8]) -> bool {
-    // Pieces without an early exit inside: the compiler makes vector code of them.
-    data.chunks(512)
-        .all(|piece| piece.iter().fold(0, |all, byte| all | byte) == 0)
-}
-
 /// Reads and compresses all grains that extents touch, and hands them to `drain` in ascending order.
 pub(super) fn compress(
     disk: &DiskMap,
     threads: NonZero<usize>,
-    drain: impl FnMut(&mut Batch) -> Result<(), EmitError>,
+    drain: impl FnMut(&Blocks, &Batch) -> Result<(), EmitError>,
 ) -> Result<(), EmitError> {
-    let mut grains = disk.block_runs(GRAIN).flatten();
-    let mut cursor = ContentCursor::default();
     let worker = || {
         let mut deflaters = Deflaters::new();
-        move |batch: &mut Batch| batch.compress(&mut deflaters)
+        move |grains: &Blocks, batch: &mut Batch| batch.compress(grains, &mut deflaters)
     };
-    let fill = |batch: &mut Batch| batch.fill(disk, &mut grains, &mut cursor);
-    ordered::run(threads, worker, fill, drain)
+    blocks::for_each_batch(disk, threads, worker, drain)
 }

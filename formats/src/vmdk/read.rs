@@ -1,5 +1,6 @@
 //! Opening a sparse VMDK, compressed or not.
 
+use byteorder::LittleEndian;
 use zerocopy::FromBytes;
 
 use super::descriptor;
@@ -195,7 +196,7 @@ impl Extent {
         let mut tables = Vec::new();
         let range = start..start + count * 4;
         parts.reserve(range).map_err(overlap)?;
-        table::for_each(file, start, count, |number, sector| {
+        table::for_each::<LittleEndian, u32>(file, start, count, |number, sector| {
             if sector == 0 {
                 return Ok(());
             }
@@ -228,7 +229,7 @@ impl Extent {
         for (number, at) in &self.tables {
             let first = number * u64::from(GT_ENTRIES);
             let count = (self.grains - first).min(u64::from(GT_ENTRIES));
-            table::for_each(file, *at, count, |slot, sector| match sector {
+            table::for_each::<LittleEndian, u32>(file, *at, count, |slot, sector| match sector {
                 0 => Ok(()),
                 1 if self.zero_grains => Ok(()),
                 _ => found(first + slot, u64::from(sector) * SECTOR),

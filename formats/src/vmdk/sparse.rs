@@ -4,6 +4,7 @@
 //! and its grain tables, grains. VirtualBox demands that all grain tables exist; those of stretches
 //! that nothing touches are zeros, thus holes of the file.
 
+use byteorder::LittleEndian;
 use bytes::Bytes;
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -81,7 +82,9 @@ impl Layout {
     fn directory(&self, at: u64) -> Result<Bytes, PlaceError> {
         let first = self.first_table(at);
         let entries = (0..self.tables).map(|table| sector(first + table * GT_SECTORS));
-        Ok(table::to_bytes(&entries.collect::<Result<Vec<_>, _>>()?))
+        Ok(table::to_bytes::<LittleEndian, u32>(
+            &entries.collect::<Result<Vec<_>, _>>()?,
+        ))
     }
 }
 
@@ -139,7 +142,9 @@ fn grain_tables(runs: &[Run]) -> Result<Vec<(u64, Bytes)>, PlaceError> {
             }
         }
     }
-    let bytes = |(number, table): (u64, [u32; ENTRIES])| (number, table::to_bytes(&table));
+    let bytes = |(number, table): (u64, [u32; ENTRIES])| {
+        (number, table::to_bytes::<LittleEndian, u32>(&table))
+    };
     Ok(tables.into_iter().map(bytes).collect())
 }
 

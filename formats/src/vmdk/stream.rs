@@ -9,6 +9,7 @@
 //! Memory: `2 · threads + 2` batches of 16 grains, each 2 MiB with its compressed form; a deflate
 //! state for each thread; one grain table, and 4 bytes per 32 MiB of the disk for the directory.
 
+use byteorder::LittleEndian;
 use zerocopy::{FromZeros, IntoBytes};
 
 use super::descriptor;
@@ -87,9 +88,9 @@ pub(super) fn write(
         done: 0,
         total: disk.data_len(),
     };
-    grains::compress(disk, options.threads, |batch| {
+    grains::compress(disk, options.threads, |grains, batch| {
         file.add(batch)?;
-        now.done += batch.content;
+        now.done += grains.content;
         report(now, progress)
     })?;
     file.finish(capacity)
@@ -161,7 +162,10 @@ impl StreamFile<'_> {
     fn close_table(&mut self) -> Result<(), EmitError> {
         if let Some((number, table)) = self.table.take() {
             self.directory[entry(number)] = sector(self.at + SECTOR)?;
-            self.marked(spec::MARKER_GRAIN_TABLE, &table::to_bytes(&*table))?;
+            self.marked(
+                spec::MARKER_GRAIN_TABLE,
+                &table::to_bytes::<LittleEndian, u32>(&*table),
+            )?;
         }
         Ok(())
     }
@@ -181,7 +185,7 @@ impl StreamFile<'_> {
     fn finish(mut self, capacity: u64) -> Result<(), EmitError> {
         self.close_table()?;
         let at = self.at / SECTOR + 1;
-        let directory = table::to_bytes(&self.directory);
+        let directory = table::to_bytes::<LittleEndian, u32>(&self.directory);
         self.marked(spec::MARKER_GRAIN_DIRECTORY, &directory)?;
         self.marked(spec::MARKER_FOOTER, header(capacity, at).as_bytes())?;
         self.append(Marker::new_zeroed().as_bytes())?;

@@ -14,16 +14,40 @@ use uuid::Uuid;
 
 use crate::support::{
     GIB, KIB, MIB, SECTOR, TIB, assert_holds, assert_judges_agree, disk, image, image_file, noise,
-    number, open_bytes, options, prose,
+    number, open_bytes, options, prose, qemu_name,
 };
 
-const CONTAINERS: &[ImageFormat] = &[ImageFormat::Vdi, ImageFormat::Vmdk, ImageFormat::VmdkStream];
+const CONTAINERS: &[ImageFormat] = &[
+    ImageFormat::Vdi,
+    ImageFormat::VdiFixed,
+    ImageFormat::Vmdk,
+    ImageFormat::VmdkStream,
+    ImageFormat::Qcow2,
+    ImageFormat::Qcow2V2,
+    ImageFormat::Qcow2Compressed,
+    ImageFormat::Vhd,
+    ImageFormat::VhdFixed,
+    ImageFormat::Vhdx,
+    ImageFormat::VhdxFixed,
+];
+
+/// Those whose files are small when little lies on the disk.
+const GROWING: &[ImageFormat] = &[
+    ImageFormat::Vdi,
+    ImageFormat::Vmdk,
+    ImageFormat::VmdkStream,
+    ImageFormat::Qcow2,
+    ImageFormat::Qcow2V2,
+    ImageFormat::Qcow2Compressed,
+    ImageFormat::Vhd,
+];
 
 #[test]
 fn an_empty_disk() {
-    for len in [SECTOR, MIB, 64 * MIB + SECTOR, 3 * GIB] {
+    for len in [SECTOR, MIB, 64 * MIB + SECTOR] {
         assert_judges_agree(&DiskMap::new(len), CONTAINERS);
     }
+    assert_judges_agree(&DiskMap::new(3 * GIB), GROWING);
 }
 
 #[test]
@@ -56,9 +80,13 @@ fn sizes_that_are_no_multiple_of_a_sector_are_rounded_up() {
 
 #[test]
 fn only_the_last_grain_holds_something() {
-    for len in [GIB, GIB + 7 * SECTOR] {
+    for (len, formats) in [
+        (GIB, GROWING),
+        (GIB + 7 * SECTOR, GROWING),
+        (20 * MIB + 7 * SECTOR, CONTAINERS),
+    ] {
         let map = disk(len, &[(len - SECTOR, noise(9, SECTOR))]);
-        assert_judges_agree(&map, CONTAINERS);
+        assert_judges_agree(&map, formats);
     }
 }
 
@@ -82,6 +110,8 @@ fn extents_of_zeros_are_content_like_any_other() {
     assert_judges_agree(&map, CONTAINERS);
     let stream = open_bytes(&image(ImageFormat::VmdkStream, &map, &options(1)));
     assert_eq!(stream.allocated_len(), 0);
+    let packed = open_bytes(&image(ImageFormat::Qcow2Compressed, &map, &options(1)));
+    assert_eq!(packed.allocated_len(), 0);
     let vdi = open_bytes(&image(ImageFormat::Vdi, &map, &options(1)));
     assert_eq!(vdi.allocated(), [0..MIB, 3 * MIB..4 * MIB]);
 }
@@ -97,23 +127,53 @@ fn more_than_two_tib_of_disk_with_little_in_it() {
             (len - 300, noise(3, 300)),
         ],
     );
-    for format in [ImageFormat::Vdi, ImageFormat::VmdkStream] {
+    for format in [
+        ImageFormat::Vdi,
+        ImageFormat::VmdkStream,
+        ImageFormat::Vhdx,
+        ImageFormat::Qcow2,
+        ImageFormat::Qcow2V2,
+        ImageFormat::Qcow2Compressed,
+    ] {
         assert_holds(&open_bytes(&image(format, &map, &options(2))), &map, format);
     }
     // qemu-img reads every hole of such a disk: its header and tables alone are judged.
     let dir = tempfile::tempdir().unwrap();
-    let path = image_file(dir.path(), ImageFormat::Vdi, &map);
-    oracle::qemu_img_check(&path, "vdi").unwrap();
-    let info = oracle::qemu_img_info_json(&path, "vdi").unwrap();
-    assert_eq!(info["virtual-size"], len);
+    for format in [
+        ImageFormat::Vdi,
+        ImageFormat::Qcow2,
+        ImageFormat::Qcow2V2,
+        ImageFormat::Qcow2Compressed,
+    ] {
+        let path = image_file(dir.path(), format, &map);
+        oracle::qemu_img_check(&path, qemu_name(format)).unwrap();
+        let info = oracle::qemu_img_info_json(&path, qemu_name(format)).unwrap();
+        assert_eq!(info["virtual-size"], len);
+    }
 
     for (format, len) in [
         (ImageFormat::Vmdk, 2 * TIB + 1),
         (ImageFormat::VmdkStream, (62 << 40) + 1),
         (ImageFormat::Vdi, 513 * TIB),
+        (ImageFormat::Qcow2, 2048 * TIB + 1),
+        (ImageFormat::Qcow2V2, 2048 * TIB + 1),
+        (ImageFormat::Qcow2Compressed, 2048 * TIB + 1),
+        (ImageFormat::Qcow2Compressed, 0),
+        (ImageFormat::Qcow2, 0),
+        (ImageFormat::Qcow2V2, 0),
         (ImageFormat::Vdi, 0),
+        (ImageFormat::VdiFixed, 16 * TIB + 1),
+        (ImageFormat::VdiFixed, 0),
         (ImageFormat::Vmdk, 0),
         (ImageFormat::VmdkStream, 0),
+        (ImageFormat::Vhd, (2040 << 30) + 1),
+        (ImageFormat::VhdFixed, (2040 << 30) + 1),
+        (ImageFormat::Vhd, 0),
+        (ImageFormat::VhdFixed, 0),
+        (ImageFormat::Vhdx, (64 << 40) + 1),
+        (ImageFormat::VhdxFixed, (64 << 40) + 1),
+        (ImageFormat::Vhdx, 0),
+        (ImageFormat::VhdxFixed, 0),
     ] {
         let error = format.predict(&DiskMap::new(len), &options(1)).unwrap_err();
         let named = matches!(&error, PlaceError::Size { size, .. } if *size == len);
@@ -122,9 +182,13 @@ fn more_than_two_tib_of_disk_with_little_in_it() {
             "{error}"
         );
     }
-    ImageFormat::Vmdk
-        .predict(&DiskMap::new(2 * TIB), &options(1))
-        .unwrap();
+    for (format, len) in [
+        (ImageFormat::Vmdk, 2 * TIB),
+        (ImageFormat::VdiFixed, 16 * TIB),
+        (ImageFormat::RawFixed, u64::MAX),
+    ] {
+        format.predict(&DiskMap::new(len), &options(1)).unwrap();
+    }
 }
 
 #[test]
@@ -152,6 +216,59 @@ fn vdi_is_aligned_and_identified() {
     let others = image(ImageFormat::Vdi, &map, &other);
     assert_ne!(create, &others[0x188..0x198]);
     assert_ne!(modify, &others[0x198..0x1A8]);
+}
+
+#[test]
+fn fixed_vdi_has_all_blocks_in_order() {
+    let map = disk(10 * MIB - SECTOR, &[(3 * MIB, vec![1])]);
+    let bytes = image(ImageFormat::VdiFixed, &map, &options(1));
+    let data = number::<4>(&bytes, 0x158);
+    assert_eq!(data % MIB, 0);
+    assert_eq!(bytes.len() as u64, data + 10 * MIB);
+    assert_eq!(number::<4>(&bytes, 0x4C), 2);
+    assert_eq!(number::<8>(&bytes, 0x170), 10 * MIB - SECTOR);
+    assert_eq!(
+        (number::<4>(&bytes, 0x180), number::<4>(&bytes, 0x184)),
+        (10, 10)
+    );
+    for block in 0..10 {
+        assert_eq!(number::<4>(&bytes, 0x200 + block * 4), block);
+    }
+    assert_eq!(number::<1>(&bytes, data + 3 * MIB), 1);
+    let dynamic = image(ImageFormat::Vdi, &map, &options(1));
+    assert_eq!(
+        bytes[0x188..0x1A8],
+        dynamic[0x188..0x1A8],
+        "the UUIDs are the disk's"
+    );
+}
+
+/// What the file occupies; its holes are none of it.
+#[cfg(unix)]
+fn occupied(path: &Path) -> u64 {
+    kurmadisk_formats::host::stat(path).unwrap().allocated
+}
+
+#[cfg(unix)]
+#[test]
+fn fixed_images_have_no_holes() {
+    let dir = tempfile::tempdir().unwrap();
+    let map = disk(24 * MIB + 100, &[(4 * MIB, vec![1; 4096])]);
+    for (fixed, sparse) in [
+        (ImageFormat::RawFixed, ImageFormat::Raw),
+        (ImageFormat::VdiFixed, ImageFormat::Vdi),
+    ] {
+        let path = image_file(dir.path(), fixed, &map);
+        let len = path.metadata().unwrap().len();
+        assert!(occupied(&path) >= len, "{fixed}: {}", occupied(&path));
+        let whole = open_raw(&path).unwrap();
+        assert_eq!(whole.allocated_len(), len, "{fixed}");
+        // Else this would say nothing of the fixed one.
+        assert!(occupied(&image_file(dir.path(), sparse, &map)) < 8 * MIB);
+    }
+    assert_judges_agree(&map, &[ImageFormat::RawFixed]);
+    let (fixed, sparse) = (ImageFormat::RawFixed, ImageFormat::Raw);
+    assert!(image(fixed, &map, &options(1)) == image(sparse, &map, &options(1)));
 }
 
 #[test]
@@ -197,7 +314,9 @@ fn two_builds_are_the_same_bytes_and_another_identity_is_not() {
         }
         let mut other = options(2);
         other.identity = Uuid::from_u128(99);
-        assert!(first != image(format, &map, &other), "{format}");
+        // qcow2 has no identifier.
+        let differs = qemu_name(format) != "qcow2";
+        assert_eq!(first != image(format, &map, &other), differs, "{format}");
     }
 }
 
@@ -218,6 +337,8 @@ fn facts_tell_what_the_image_says_of_itself() {
             .clone()
     };
     assert_eq!(value(ImageFormat::Vdi, "type"), "dynamic");
+    assert_eq!(value(ImageFormat::VdiFixed, "type"), "fixed");
+    assert_eq!(value(ImageFormat::VdiFixed, "blocks allocated"), "2");
     let uuid = Uuid::new_v5(&options(1).identity, b"vdi create").to_string();
     assert_eq!(value(ImageFormat::Vdi, "uuid"), uuid);
     assert_eq!(value(ImageFormat::Vmdk, "create type"), "monolithicSparse");
@@ -228,6 +349,10 @@ fn facts_tell_what_the_image_says_of_itself() {
     );
     assert_eq!(value(ImageFormat::VmdkStream, "version"), "3");
     assert_eq!(value(ImageFormat::VmdkStream, "grain size"), "65536");
+    assert_eq!(value(ImageFormat::Qcow2, "version"), "3");
+    assert_eq!(value(ImageFormat::Qcow2, "cluster size"), "65536");
+    assert_eq!(value(ImageFormat::Qcow2V2, "version"), "2");
+    assert_eq!(value(ImageFormat::Qcow2V2, "refcount bits"), "16");
     assert!(facts(ImageFormat::Raw).is_empty());
 }
 
@@ -249,10 +374,10 @@ fn a_raw_image_is_what_has_no_signature_or_is_said_to_be_raw() {
     assert_eq!(vdi.len(), MIB + MIB);
     assert_eq!(open_bytes(b"short").len(), 5);
     assert_eq!(open_bytes(b"").allocated(), []);
-    let mut qcow2 = vec![0; 1024];
-    qcow2[..4].copy_from_slice(b"QFI\xFB");
-    let refused = Image::from_reader(Box::new(qcow2.into_boxed_slice()));
-    assert!(refused.unwrap_err().to_string().contains("qcow2"));
+    let mut descriptor = b"# Disk DescriptorFile\n".to_vec();
+    descriptor.resize(1024, 0);
+    let refused = Image::from_reader(Box::new(descriptor.into_boxed_slice()));
+    assert!(refused.unwrap_err().to_string().contains("vmdk descriptor"));
     let absent = open(&dir.path().join("absent")).unwrap_err();
     assert!(absent.to_string().contains("absent"));
 }
@@ -287,7 +412,7 @@ fn images_of_qemu_are_read() {
     let other = dir.path().join("by-qemu");
     for (arguments, format) in [
         (&["-O", "vdi"][..], ImageFormat::Vdi),
-        (&["-O", "vdi", "-o", "static=on"], ImageFormat::Vdi),
+        (&["-O", "vdi", "-o", "static=on"], ImageFormat::VdiFixed),
         (&["-O", "vmdk"], ImageFormat::Vmdk),
         (&["-O", "vmdk", "-o", "zeroed_grain=on"], ImageFormat::Vmdk),
         (
@@ -298,6 +423,20 @@ fn images_of_qemu_are_read() {
         qemu_img_convert(&raw, &other, arguments);
         assert_holds(&open(&other).unwrap(), &map, format);
     }
+}
+
+#[test]
+fn a_fixed_vdi_that_qemu_created_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("by-qemu");
+    let mut command = oracle::tool("qemu-img").unwrap().command().unwrap();
+    command.args(["create", "-f", "vdi", "-o", "static=on"]);
+    let done = command.arg(&path).arg("9437696").output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    let map = DiskMap::new(9 * MIB + SECTOR);
+    let image = open(&path).unwrap();
+    assert_holds(&image, &map, ImageFormat::VdiFixed);
+    assert_eq!(image.allocated_len(), map.len());
 }
 
 /// Disks whose size and extents lie at and around the edges of blocks.

@@ -215,6 +215,8 @@ fn failures_of_source_and_output_are_told_apart() {
     });
     let mut map = DiskMap::new(8 * MIB);
     map.insert(content(&store, 1, MIB, 4 * MIB, 0)).unwrap();
+    let mut good = DiskMap::new(8 * MIB);
+    good.insert_bytes(0, vec![1; 4096]).unwrap();
     for &format in ImageFormat::ALL {
         for threads in [1, 2] {
             let mut out = Recorder::default();
@@ -226,7 +228,7 @@ fn failures_of_source_and_output_are_told_apart() {
                 fails: true,
                 ..Recorder::default()
             };
-            let failed = format.write(&map, &options(threads), &mut out, &mut go_on);
+            let failed = format.write(&good, &options(threads), &mut out, &mut go_on);
             match failed {
                 Err(EmitError::Output { path, .. }) => assert_eq!(path, Path::new("recorder")),
                 other => panic!("{format}: {other:?}"),

@@ -3,19 +3,30 @@
 //! | file | proves |
 //! |---|---|
 //! | `support` | (disks, their images, comparing both) |
+//! | `deflate` | (how far back a stream refers) |
 //! | `map` | extent maps against a plain array of bytes |
 //! | `emit` | large, ascending writes; progress; stopping; failing sources |
 //! | `output` | files appear complete or not at all |
 //! | `file_store` | files that vanish, change or are something else |
+//! | `image_store` | the disk in an image as content, and images that change |
 //! | `containers` | every format against its own reader, qemu and 7-Zip; foreign images read |
 //! | `stream` | the marker sequence of streamOptimized files |
+//! | `qcow2` | the tables of qcow2 files; those of qemu in all variants |
+//! | `vhd` | the structures of VHD files, sizes, bitmaps; images of qemu |
+//! | `vhdx` | the structures of VHDX files, sizes; images of qemu |
 //! | `hostile` | damaged images: an error or wrong bytes, never a panic |
 
 mod containers;
+mod deflate;
 mod emit;
 mod file_store;
 mod hostile;
+#[cfg(unix)]
+mod image_store;
 mod map;
 mod output;
+mod qcow2;
 mod stream;
 mod support;
+mod vhd;
+mod vhdx;

@@ -90,6 +90,23 @@ proptest! {
     }
 
     #[test]
+    fn a_filled_map_is_the_same_disk_without_holes(extents in extents()) {
+        let mut map = DiskMap::new(LEN);
+        for (start, bytes) in extents {
+            // What overlaps or has no room is left out.
+            let _ = map.insert_bytes(start, bytes);
+        }
+        let filled = map.clone().filled();
+        prop_assert_eq!(read_all(&filled), read_all(&map));
+        prop_assert_eq!((filled.len(), filled.data_len()), (LEN, LEN));
+        // No more extents than that takes.
+        prop_assert!(filled.extents().len() <= 2 * map.extents().len() + 1);
+        let joined = |pair: &[Extent]| pair[0].end() == pair[1].start;
+        prop_assert!(filled.extents().windows(2).all(joined));
+        prop_assert_eq!(read_all(&filled.slice(7..LEN - 5)), &read_all(&map)[7..4091]);
+    }
+
+    #[test]
     fn runs_of_blocks_are_the_touched_ones(extents in extents(), size in 1_usize..700) {
         let mut map = DiskMap::new(LEN);
         let mut model = Model::new(LEN);

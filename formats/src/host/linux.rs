@@ -1,0 +1,109 @@
+//! Extended attributes and flags of files, as Linux tells them.
+
+use std::io;
+use std::path::Path;
+
+use rustix::buffer::spare_capacity;
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags, ioctl_getflags, lgetxattr,
+    lgetxattr_query, llistxattr, open, statx,
+};
+use rustix::io::Errno;
+
+use super::{HostAttributes, HostKind};
+
+/// The longest list of names that Linux gives (`XATTR_LIST_MAX`), in bytes.
+const LONGEST_LIST: usize = 64 << 10;
+
+/// Bytes that hold the names most files have.
+const SHORT_LIST: usize = 512;
+
+/// The namespaces that mean the same on every file system, and access control lists.
+const NAMESPACES: [&[u8]; 4] = [b"user.", b"trusted.", b"security.", b"system.posix_acl_"];
+
+/// What a file system that has flags says of them without a file being opened.
+const FLAGS: StatxAttributes = StatxAttributes::IMMUTABLE
+    .union(StatxAttributes::APPEND)
+    .union(StatxAttributes::NODUMP);
+
+pub(super) fn attributes(path: &Path, kind: HostKind) -> io::Result<HostAttributes> {
+    Ok(HostAttributes {
+        flags: flags(path, kind)?,
+        xattrs: xattrs(path)?,
+    })
+}
+
+fn flags(path: &Path, kind: HostKind) -> io::Result<u32> {
+    let stat = match statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty()) {
+        Ok(stat) => stat,
+        // A kernel before 4.11, or a sandbox that plays one.
+        Err(Errno::NOSYS | Errno::PERM) => return Ok(0),
+        Err(errno) => return Err(errno.into()),
+    };
+    if !stat.stx_attributes_mask.intersects(FLAGS) {
+        return Ok(0);
+    }
+    // To open anything else could wait, or do something.
+    if matches!(kind, HostKind::File | HostKind::Directory)
+        && let Ok(flags) = all_flags(path)
+    {
+        return Ok(flags);
+    }
+    // The bits of both are the same (`include/uapi/linux/stat.h`).
+    let flags = (stat.stx_attributes & FLAGS).bits();
+    Ok(u32::try_from(flags).unwrap_or(0))
+}
+
+/// All flags of what can be opened.
+fn all_flags(path: &Path) -> rustix::io::Result<u32> {
+    let how = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = open(path, how, Mode::empty())?;
+    Ok(ioctl_getflags(&file)?.bits())
+}
+
+fn xattrs(path: &Path) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let mut found = Vec::new();
+    for name in names(path)?.split(|byte| *byte == 0) {
+        if !NAMESPACES.iter().any(|prefix| name.starts_with(prefix)) {
+            continue;
+        }
+        match value(path, name) {
+            Ok(value) => found.push((name.to_vec(), value)),
+            // It went meanwhile.
+            Err(Errno::NODATA) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(found)
+}
+
+/// The names of all attributes, each with a NUL behind it.
+fn names(path: &Path) -> io::Result<Vec<u8>> {
+    let mut names = Vec::with_capacity(SHORT_LIST);
+    let mut listed = llistxattr(path, spare_capacity(&mut names));
+    if listed == Err(Errno::RANGE) {
+        names.reserve(LONGEST_LIST);
+        listed = llistxattr(path, spare_capacity(&mut names));
+    }
+    match listed {
+        Ok(_) => Ok(names),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(Vec::new()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn value(path: &Path, name: &[u8]) -> Result<Vec<u8>, Errno> {
+    loop {
+        let len = lgetxattr_query(path, name)?;
+        if len == 0 {
+            return Ok(Vec::new());
+        }
+        let mut value = Vec::with_capacity(len);
+        match lgetxattr(path, name, spare_capacity(&mut value)) {
+            Ok(_) => return Ok(value),
+            // It became longer meanwhile.
+            Err(Errno::RANGE) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}

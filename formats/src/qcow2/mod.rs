@@ -1,0 +1,56 @@
+//! qcow2: disk images of QEMU.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `spec` | the header as it lies in the file, and the bits of table entries |
+//! | `layout` | header and tables of offsets and reference counts |
+//! | `place` | uncompressed: which cluster lies where |
+//! | `stream` | compressed: clusters as they come, tables behind them |
+//! | `deflate` | compressing the clusters of a disk, in several threads |
+//! | `pack` | where compressed clusters and whole ones go |
+//! | `read` | opening such a file again |
+//! | `clusters` | reading a disk whose clusters are partly compressed |
+//!
+//! The format knows no identifier: two images of one disk are the same bytes.
+
+#[cfg(feature = "qcow2-compressed")]
+mod clusters;
+#[cfg(feature = "qcow2-compressed")]
+mod deflate;
+mod layout;
+#[cfg(feature = "qcow2-compressed")]
+mod pack;
+mod place;
+mod read;
+mod spec;
+#[cfg(feature = "qcow2-compressed")]
+mod stream;
+
+pub(crate) use read::open;
+
+use crate::format::{Format, Writer};
+
+/// Version 3: clusters in the order of the disk, those that nothing touches left out.
+pub(crate) const V3: Format = Format {
+    name: spec::NAME,
+    extension: "qcow2",
+    writer: Writer::Placed(place::version_3),
+};
+
+/// Version 2, for programs that know no other.
+pub(crate) const V2: Format = Format {
+    name: spec::V2_NAME,
+    extension: "qcow2",
+    writer: Writer::Placed(place::version_2),
+};
+
+/// Version 3 with compressed clusters, those of zeros left out.
+#[cfg(feature = "qcow2-compressed")]
+pub(crate) const COMPRESSED: Format = Format {
+    name: spec::COMPRESSED_NAME,
+    extension: "qcow2",
+    writer: Writer::Streamed {
+        at_most: stream::at_most,
+        write: stream::write,
+    },
+};
