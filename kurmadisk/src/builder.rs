@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::layout::Size;
 use crate::plan::{Plan, PlanError, Trees};
-use crate::spec::{ImageSpec, Located, PartitionSpec, SizeSpec};
+use crate::spec::{ImageSpec, Located, PartitionSpec, SizeSpec, TreeSpec};
 use crate::tree::Tree;
 
 /// Describes an image call by call; [`plan`](Self::plan) decides it.
@@ -120,10 +120,17 @@ impl Builder {
         self
     }
 
-    /// The folder whose content goes into the root partition.
+    /// What goes into the root partition: a folder, an archive, a container or disk image. A further call lays
+    /// another one over those before.
     #[must_use]
-    pub fn root(mut self, path: impl Into<PathBuf>) -> Self {
-        self.spec.root = set(path.into());
+    pub fn root(self, path: impl Into<PathBuf>) -> Self {
+        self.root_from(TreeSpec::new(Located::by_caller(path.into())))
+    }
+
+    /// As [`root`](Self::root), with all that can be said of a tree's source.
+    #[must_use]
+    pub fn root_from(mut self, tree: TreeSpec) -> Self {
+        self.spec.root.0.push(tree);
         self
     }
 
@@ -134,10 +141,18 @@ impl Builder {
         self
     }
 
-    /// The folder whose content goes into the OEM partition.
+    /// What goes into the OEM partition, as with [`root`](Self::root).
     #[must_use]
     pub fn oem(mut self, path: impl Into<PathBuf>) -> Self {
-        self.spec.oem = set(path.into());
+        let tree = TreeSpec::new(Located::by_caller(path.into()));
+        self.spec.oem.0.push(tree);
+        self
+    }
+
+    /// The folder for uncompressed copies of archives; without one they are made in memory.
+    #[must_use]
+    pub fn scratch(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.spec.scratch = set(folder.into());
         self
     }
 

@@ -24,10 +24,13 @@
 //! | [`plan`] | what that means, to the last byte |
 //! | [`layout`] | partitions: sizes, types, arithmetic |
 //! | [`table`] | GPT and MBR, written and read |
-//! | [`tree`] | trees of files, from folders |
+//! | [`tree`] | trees of files |
+//! | [`source`] | trees from folders, archives, container images and disks |
+//! | [`adjust`] | owners, modes, labels and more, changed by rules |
 //! | [`fs`] | FAT and ext4 |
 //! | [`boot`] | what makes a disk boot |
 //! | `inspect` | what an image says of itself (feature `inspect`) |
+//! | `place` | [where something is written](spec::Place), for errors |
 //! | `assemble` | the plan as one map, and as an image |
 //! | `builder` | [`Builder`] |
 //!
@@ -35,6 +38,7 @@
 //! the same bytes.
 #![deny(missing_docs)]
 
+pub mod adjust;
 mod assemble;
 pub mod boot;
 mod builder;
@@ -42,15 +46,17 @@ pub mod fs;
 #[cfg(feature = "inspect")]
 pub mod inspect;
 pub mod layout;
+mod place;
 pub mod plan;
+pub mod source;
 pub mod spec;
 pub mod table;
 pub mod tree;
 
 pub use assemble::AssembleError;
-pub use boot::host_file;
 pub use builder::Builder;
 pub use kurmadisk_formats as formats;
 pub use kurmadisk_formats::emit::Progress;
 pub use kurmadisk_formats::image::{ImageFormat, ImageOptions, PredictedSize};
 pub use plan::{Plan, PlanError};
+pub use source::host_file;

@@ -29,10 +29,10 @@
 //! | [`kernel`] | what a kernel's headers say, and what a file is that is none |
 //! | [`pe`] | PE images: headers read, sections added |
 //! | `text` | command lines and os-release |
-//! | `host_file` | a file of the host as content |
+//! | `in_memory` | bytes as content |
 
 mod error;
-mod host_file;
+mod in_memory;
 pub mod kernel;
 pub mod pe;
 mod stage;
@@ -44,7 +44,6 @@ use kurmadisk_formats::map::DiskMap;
 use serde::Serialize;
 
 pub use error::{BootError, BootInput};
-pub use host_file::host_file;
 pub use stage::{stage, stage_root};
 pub use text::MAX_COMMAND_LINE;
 

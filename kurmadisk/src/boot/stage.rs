@@ -2,7 +2,7 @@
 
 use kurmadisk_formats::map::DiskMap;
 
-use super::host_file::in_memory;
+use super::in_memory::in_memory;
 use super::kernel::Kernel;
 use super::systemd_boot::{self, Entry, LOADER_CONF_PATH, LoaderConf, MANAGER_PATH};
 use super::uki::{self, UkiParts};

@@ -15,12 +15,10 @@
 //! | `content` | what lies in a partition, by its signature |
 //! | `fat` | FAT12, FAT16, FAT32 |
 //! | `ext` | ext2, ext3, ext4 |
-//! | `features` | the names of their features |
 
 mod content;
 mod ext;
 mod fat;
-mod features;
 mod report;
 mod table;
 

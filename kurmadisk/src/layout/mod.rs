@@ -23,7 +23,7 @@ mod attributes;
 mod check;
 mod disk;
 mod error;
-mod nearest;
+pub(crate) mod nearest;
 mod partition_type;
 mod report;
 mod size;

@@ -2,7 +2,7 @@
 
 /// Up to three of `names` that are near `wrong`, the nearest first, as ` (did you mean a, b?)`;
 /// nothing when none is near.
-pub(super) fn hint<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn hint<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
     let wrong = wrong.to_ascii_lowercase();
     let mut near: Vec<(usize, &str)> = names
         .filter_map(|name| Some((nearness(&wrong, name)?, name)))

@@ -77,6 +77,13 @@ fn filesystem(partition: &Partition) -> Result<(), PlanError> {
         };
         return Err(PlanError::Value(reason.to_owned()).at_place(place.clone(), field));
     }
+    if partition.is_read_only() {
+        for (field, place) in spec.room_keys() {
+            let Some(place) = place else { continue };
+            let reason = "a read-only filesystem has no room for changes; leave this out";
+            return Err(PlanError::Value(reason.to_owned()).at_place(place.clone(), field));
+        }
+    }
     if spec.inodes.is_some() {
         let reason = "inodes says how many there are; give one of the two";
         useless(spec.bytes_per_inode.as_ref(), "bytes-per-inode", reason)?;

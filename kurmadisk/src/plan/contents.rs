@@ -5,14 +5,18 @@ use std::path::Path;
 use kurmadisk_formats::map::DiskMap;
 use kurmadisk_formats::read_at::ReadAt;
 
+use super::adjust;
 use super::error::PlanError;
+use super::files;
 use super::resolve::Disk;
-use crate::boot::{self, BootError, BootFiles, BootInput, BootSummary, host_file};
-use crate::spec::{Content, FileSpec, ImageSpec, Located};
-use crate::tree::{Metadata, NodeKind, Tree, from_dir};
+use super::trees::TreeReader;
+use crate::boot::{self, BootError, BootFiles, BootInput, BootSummary};
+use crate::source::host_file;
+use crate::spec::{Content, ImageSpec, Located, Place, TreeList};
+use crate::tree::{Metadata, NodeKind, Tree};
 
 /// Permission bits of files that are placed, where nothing else is said.
-const FILE_MODE: u16 = 0o644;
+pub(super) const FILE_MODE: u16 = 0o644;
 
 /// Trees a program brings itself, in place of the folders a description names.
 #[derive(Clone, Debug, Default)]
@@ -31,40 +35,54 @@ pub(super) fn gather(
     disk: &Disk,
     trees: Trees,
 ) -> Result<(PartitionTrees, BootSummary), PlanError> {
-    let root = folder(trees.root, spec.root.as_ref(), "root")?;
-    let os_release = root.as_ref().and_then(os_release);
-    let oem = folder(trees.oem, spec.oem.as_ref(), "oem")?;
     let made = Metadata {
         mode: 0o755,
         mtime: disk.time,
         ..Metadata::default()
     };
+    let reader = TreeReader::new(spec, &made);
+    let read = |own: Option<Tree>, list: &TreeList, field| match (own, list.0.first()) {
+        (Some(_), Some(named)) => {
+            let reason = "the program gives a tree itself; name none, or give none".to_owned();
+            Err(PlanError::Value(reason).at(&named.path, field))
+        }
+        (Some(tree), None) => Ok(Some(tree)),
+        (None, _) => reader.trees(list, field),
+    };
+    let root = read(trees.root, &spec.root, "root")?;
+    let oem = read(trees.oem, &spec.oem, "oem")?;
+    let os_release = root.as_ref().and_then(os_release);
     let mut gathered: PartitionTrees = disk
         .partitions
         .iter()
         .map(|partition| partition.filesystem.map(|_| Tree::new(made.clone())))
         .collect();
-    put(
-        &mut gathered,
-        disk,
-        Content::Root,
-        root,
-        spec.root.as_ref(),
-        "root",
-    )?;
-    put(
-        &mut gathered,
-        disk,
-        Content::Oem,
-        oem,
-        spec.oem.as_ref(),
-        "oem",
-    )?;
+    let mut put = |content, tree: Option<Tree>, given: &TreeList, field| {
+        if tree.is_some() {
+            let index = find(disk, content).ok_or_else(|| no_partition(field, given.place()))?;
+            gathered[index] = tree;
+        }
+        Ok::<_, PlanError>(())
+    };
+    put(Content::Root, root, &spec.root, "root")?;
+    put(Content::Oem, oem, &spec.oem, "oem")?;
     let boot = stage_boot(spec, disk, &mut gathered, &made, os_release)?;
     for file in &spec.files {
-        place(file, disk, &mut gathered, &made)?;
+        files::place(file, disk, &mut gathered, &made, &reader)?;
     }
+    reader.check_used()?;
+    adjust::adjust(spec, disk, &mut gathered)?;
     Ok((gathered, boot))
+}
+
+fn no_partition(content: &str, place: Option<&Place>) -> PlanError {
+    let error = PlanError::Value(format!(
+        "the layout has no partition for it (content = \"{content}\")"
+    ));
+    match place {
+        Some(place) => error.at_place(place.clone(), content),
+        None => error,
+    }
 }
 
 /// What the system in a tree says of itself (os-release(5)); none when it says nothing readable.
@@ -83,45 +101,10 @@ fn os_release(root: &Tree) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-fn folder(
-    tree: Option<Tree>,
-    path: Option<&Located<std::path::PathBuf>>,
-    field: &str,
-) -> Result<Option<Tree>, PlanError> {
-    match (tree, path) {
-        (Some(tree), _) => Ok(Some(tree)),
-        (None, Some(path)) => {
-            let tree =
-                from_dir(&path.value).map_err(|error| PlanError::from(error).at(path, field))?;
-            Ok(Some(tree))
-        }
-        (None, None) => Ok(None),
-    }
-}
-
-fn find(disk: &Disk, content: Content) -> Option<usize> {
+pub(super) fn find(disk: &Disk, content: Content) -> Option<usize> {
     disk.partitions
         .iter()
         .position(|partition| partition.content == Some(content))
-}
-
-fn put<T>(
-    gathered: &mut PartitionTrees,
-    disk: &Disk,
-    content: Content,
-    tree: Option<Tree>,
-    given: Option<&Located<T>>,
-    field: &str,
-) -> Result<(), PlanError> {
-    let Some(tree) = tree else { return Ok(()) };
-    let index = find(disk, content).ok_or_else(|| {
-        PlanError::Value(format!(
-            "the layout has no partition for it (content = \"{field}\")"
-        ))
-        .near(given, field)
-    })?;
-    gathered[index] = Some(tree);
-    Ok(())
 }
 
 /// Stages kernel, initrd and loader where the disk boots from.
@@ -186,57 +169,13 @@ fn locate(spec: &ImageSpec, error: BootError) -> PlanError {
     PlanError::from(error).near(path, field)
 }
 
-fn host_content(path: &Located<std::path::PathBuf>, field: &str) -> Result<DiskMap, PlanError> {
+pub(super) fn host_content(
+    path: &Located<std::path::PathBuf>,
+    field: &str,
+) -> Result<DiskMap, PlanError> {
     read_host_file(&path.value).map_err(|error| error.at(path, field))
 }
 
 fn read_host_file(path: &Path) -> Result<DiskMap, PlanError> {
     host_file(path).map_err(|error| PlanError::Tree(error.into()))
-}
-
-/// Places one file of the description.
-fn place(
-    file: &FileSpec,
-    disk: &Disk,
-    gathered: &mut PartitionTrees,
-    made: &Metadata,
-) -> Result<(), PlanError> {
-    let wanted = &file.partition.value.0;
-    let mut called = (0..)
-        .zip(&disk.partitions)
-        .filter(|(_, partition)| partition.is_called(wanted));
-    let found: Option<(usize, _)> = called.next();
-    if called.next().is_some() {
-        let reason = format!("{wanted:?} is the label or number of more than one partition");
-        return Err(PlanError::Value(reason).at(&file.partition, "partition"));
-    }
-    let tree = found
-        .and_then(|(index, _)| gathered[index].as_mut())
-        .ok_or_else(|| {
-            let reason = format!("no partition {wanted:?} with a filesystem");
-            PlanError::Value(reason).at(&file.partition, "partition")
-        })?;
-    let content = match (&file.source, &file.text) {
-        (Some(source), None) => host_content(source, "source")?,
-        (None, Some(text)) => {
-            let mut content = DiskMap::new(text.value.len() as u64);
-            content
-                .insert_bytes(0, text.value.clone().into_bytes())
-                .expect("the map is as long as the text");
-            content
-        }
-        _ => {
-            let reason = "a file has either a source or a text".to_owned();
-            return Err(PlanError::Value(reason).at(&file.path, "path"));
-        }
-    };
-    let meta = Metadata {
-        mode: file.mode.as_ref().map_or(FILE_MODE, |mode| mode.value.0),
-        uid: file.uid.as_ref().map_or(0, |uid| uid.value),
-        gid: file.gid.as_ref().map_or(0, |gid| gid.value),
-        mtime: made.mtime,
-    };
-    tree.place_file(file.path.value.as_bytes(), meta, content)
-        .map_err(|error| PlanError::from(error).at(&file.path, "path"))?;
-    Ok(())
 }

@@ -1,10 +1,17 @@
 //! Why a description can't become a disk.
 
+use std::io;
+use std::path::PathBuf;
+
 use thiserror::Error;
 
+use crate::adjust::overrides::OverrideError;
+use crate::adjust::selinux::FileContextsError;
+use crate::adjust::{FakerootError, IdMapError, NamesError, PatternError, UnknownName, UnmappedId};
 use crate::boot::BootError;
 use crate::fs::VolumeError;
 use crate::layout::LayoutError;
+use crate::source::ReadError;
 use crate::spec::{Located, Place, SpecError};
 use crate::tree::TreeError;
 
@@ -39,12 +46,58 @@ pub enum PlanError {
         /// What is wrong with its filesystem.
         source: VolumeError,
     },
-    /// A tree cannot be read.
+    /// Trees can't be put together.
     #[error(transparent)]
     Tree(#[from] TreeError),
+    /// A tree cannot be read.
+    #[error(transparent)]
+    Read(Box<ReadError>),
+    /// A file of the host cannot be read.
+    #[error("cannot read {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// What `fakeroot` saved.
+    #[error("{}", path.display())]
+    Fakeroot {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: FakerootError,
+    },
+    /// A pattern of paths.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    /// Ranges of ids.
+    #[error(transparent)]
+    IdMap(#[from] IdMapError),
+    /// An id that no range has.
+    #[error(transparent)]
+    UnmappedId(#[from] UnmappedId),
+    /// The tree's lists of users and groups.
+    #[error(transparent)]
+    Names(#[from] NamesError),
+    /// A user or group without a number.
+    #[error(transparent)]
+    UnknownName(#[from] UnknownName),
+    /// Overrides.
+    #[error(transparent)]
+    Override(#[from] OverrideError),
+    /// A policy's labels.
+    #[error(transparent)]
+    FileContexts(#[from] FileContextsError),
     /// The boot files.
     #[error(transparent)]
     Boot(#[from] BootError),
+}
+
+impl From<ReadError> for PlanError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(Box::new(error))
+    }
 }
 
 impl PlanError {
@@ -59,6 +112,15 @@ impl PlanError {
             place,
             field: field.into(),
             source: Box::new(self),
+        }
+    }
+
+    /// Whether fakeroot saved nothing of a tree.
+    pub(super) fn is_of_other_inodes(&self) -> bool {
+        match self {
+            Self::At { source, .. } => source.is_of_other_inodes(),
+            Self::Fakeroot { source, .. } => matches!(source, FakerootError::NoneKnown { .. }),
+            _ => false,
         }
     }
 

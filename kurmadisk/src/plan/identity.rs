@@ -14,8 +14,8 @@ use crate::tree;
 const NAMESPACE: Uuid = uuid!("b6a0f3b0-6d1f-5c57-9a52-3c0ad7d5b3f1");
 
 /// What identifiers are derived from: UUIDs of version 5 over the image's name, its seed, and a
-/// digest of the plan, which is the description and every entry's name, type, size, holes, mode, owner
-/// and time. Content does not count; who wants it to gives its digest as the seed.
+/// digest of the plan, which is the description and every entry's name, type, size, holes, mode, owner,
+/// time, flags and extended attributes. Content does not count; who wants it to gives its digest as the seed.
 #[derive(Debug)]
 pub(super) struct Identity(Uuid);
 
@@ -73,7 +73,9 @@ fn describe(spec: &ImageSpec, disk: &Disk) -> String {
             text,
             "partition {} label={:?} type={} guid={:?} first={:?} size={:?} attributes={} active={} \
              hybrid={:?} content={:?} fs={:?} label={:?} free={:?} uuid={:?} block={:?} inodes={:?}/{:?} \
-             reserved={:?} journal={:?} errors={:?} lost-found={:?} bits={:?} cluster={:?} serial={:?}",
+             reserved={:?} journal={:?} errors={:?} lost-found={:?} bits={:?} cluster={:?} serial={:?} \
+             free-inodes={:?} profile={:?} features={:?} read-only={:?} hash-seed={:?} default-mount-options={:?} \
+             mount-options={:?} inode-size={:?} data-alignment={:?}",
             partition.number,
             partition.label,
             partition.kind,
@@ -98,6 +100,15 @@ fn describe(spec: &ImageSpec, disk: &Disk) -> String {
             fs.fat_bits.as_ref().map(|field| field.value),
             fs.cluster_size.as_ref().map(|field| field.value),
             fs.serial.as_ref().map(|field| field.value),
+            fs.free_inodes.as_ref().map(|field| field.value),
+            fs.profile.as_ref().map(|field| field.value),
+            fs.features.as_ref().map(|field| field.value),
+            fs.read_only.as_ref().map(|field| field.value),
+            fs.hash_seed.as_ref().map(|field| field.value),
+            fs.default_mount_options.as_ref().map(|field| field.value),
+            fs.mount_options.as_ref().map(|field| &field.value),
+            fs.inode_size.as_ref().map(|field| field.value),
+            fs.data_alignment.as_ref().map(|field| field.value),
         );
     }
     text

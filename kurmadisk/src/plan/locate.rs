@@ -3,7 +3,7 @@
 use super::error::PlanError;
 use super::resolve::{Disk, Partition};
 use crate::fs::VolumeError;
-use crate::fs::ext4::Ext4Error;
+use crate::fs::ext4::{Ext4Error, FeatureError};
 use crate::fs::fat::FatError;
 use crate::layout::{DiskFault, LayoutError, PartitionFault};
 use crate::spec::{Content, FileSpec, Located, Place};
@@ -48,8 +48,21 @@ fn ext4_place(disk: &Disk, partition: &Partition, error: &Ext4Error) -> Found {
     match error {
         Ext4Error::Label { .. } => label(partition),
         Ext4Error::Inodes { .. } => ("inodes", place(spec.inodes.as_ref())),
+        Ext4Error::TooSmall { .. }
+        | Ext4Error::TooLarge { .. }
+        | Ext4Error::Features(FeatureError::Blocks { .. }) => size(partition),
+        Ext4Error::Features(FeatureError::NoJournal) => ("journal", place(spec.journal.as_ref())),
+        Ext4Error::Features(_) => {
+            let features = place(spec.features.as_ref());
+            (
+                "features",
+                features.or_else(|| place(spec.profile.as_ref())),
+            )
+        }
+        Ext4Error::MountOptions { .. } => ("mount-options", place(spec.mount_options.as_ref())),
         Ext4Error::Option { field, .. } => match *field {
             "bytes per inode" => ("bytes-per-inode", place(spec.bytes_per_inode.as_ref())),
+            "free inodes" => ("free-inodes", place(spec.free_inodes.as_ref())),
             "reserved" => ("reserved", place(spec.reserved.as_ref())),
             "journal" => ("journal", place(spec.journal.as_ref())),
             _ => ("free", place(spec.free.as_ref())),
@@ -59,7 +72,6 @@ fn ext4_place(disk: &Disk, partition: &Partition, error: &Ext4Error) -> Found {
             place(disk.spec.source_date_epoch.as_ref()),
         ),
         Ext4Error::Entry { path, .. } => content(disk, partition, path),
-        Ext4Error::TooSmall { .. } | Ext4Error::TooLarge { .. } => size(partition),
         Ext4Error::Changed | Ext4Error::Map(_) => ("", None),
     }
 }
@@ -70,6 +82,7 @@ fn fat_place(disk: &Disk, partition: &Partition, error: &FatError) -> Found {
         FatError::Option { field, .. } => match *field {
             "label" => label(partition),
             "sectors_per_cluster" => ("cluster-size", place(spec.cluster_size.as_ref())),
+            "data_alignment" => ("data-alignment", place(spec.data_alignment.as_ref())),
             _ => ("free", place(spec.free.as_ref())),
         },
         FatError::Name { path, .. }
@@ -111,8 +124,8 @@ fn content(disk: &Disk, partition: &Partition, path: &str) -> Found {
         return ("path", Some(file.path.place.clone()));
     }
     match partition.content {
-        Some(Content::Root) => ("root", place(disk.spec.root.as_ref())),
-        Some(Content::Oem) => ("oem", place(disk.spec.oem.as_ref())),
+        Some(Content::Root) => ("root", disk.spec.root.place().cloned()),
+        Some(Content::Oem) => ("oem", disk.spec.oem.place().cloned()),
         Some(Content::Esp) | None => ("", None),
     }
 }

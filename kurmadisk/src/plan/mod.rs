@@ -5,7 +5,10 @@
 //! |---|---|
 //! | `resolve` | the description's layers as one list of partitions, checked |
 //! | `check` | refuses what could have no effect |
-//! | `contents` | the trees that go into them |
+//! | `trees` | trees read and put over one another |
+//! | `files` | single files and trees placed in them |
+//! | `adjust` | metadata changed when all is in them |
+//! | `contents` | what goes into the partitions |
 //! | `identity` | identifiers derived from name, seed and a digest of all that |
 //! | `volumes` | the filesystems, and the sizes they ask for |
 //! | `arrange` | where the partitions lie |
@@ -13,14 +16,17 @@
 //! | `report` | the plan as people and programs read it |
 //! | `error` | [`PlanError`] |
 
+mod adjust;
 mod arrange;
 mod check;
 mod contents;
 mod error;
+mod files;
 mod identity;
 mod locate;
 mod report;
 mod resolve;
+mod trees;
 mod volumes;
 
 use uuid::Uuid;

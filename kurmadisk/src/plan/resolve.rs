@@ -63,6 +63,12 @@ impl Partition {
         self.label == wanted || self.number.to_string() == wanted
     }
 
+    /// Whether it has an ext4 filesystem that is never written to.
+    pub fn is_read_only(&self) -> bool {
+        let asked = self.spec.filesystem.read_only.as_ref();
+        asked.is_some_and(|asked| asked.value)
+    }
+
     pub fn filesystem_spec(&self) -> &FilesystemSpec {
         &self.spec.filesystem
     }

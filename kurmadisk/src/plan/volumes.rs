@@ -1,10 +1,18 @@
 //! The filesystems of a plan, and the sizes they ask for.
 
-use crate::fs::ext4::{BlockSize, ErrorPolicy, Ext4Options, Ext4Plan, InodeCount, JournalSize};
+use uuid::Uuid;
+
+use crate::fs::ext4::{
+    BlockSize, ErrorPolicy, Ext4Error, Ext4Options, Ext4Plan, Feature, Features, FreeInodes,
+    InodeCount, InodeSize, JournalSize, Profile,
+};
 use crate::fs::fat::{FatOptions, FatPlan, FatType};
 use crate::fs::{FreeSpace, Volume, VolumeError, VolumeSize};
 use crate::layout::{DiskLayout, PlacedPartition, SectorSize, Size};
-use crate::spec::{ErrorsSpec, FilesystemKind, FreeSpec, Located, PerMille, SizeSpec};
+use crate::spec::{
+    ErrorsSpec, FilesystemKind, FilesystemSpec, FreeInodesSpec, FreeSpec, Located, PerMille,
+    ProfileSpec, SizeSpec,
+};
 use crate::tree::Tree;
 
 use super::PlannedPartition;
@@ -16,6 +24,10 @@ use super::resolve::{Disk, Partition, whole_sectors};
 
 /// Free space of a filesystem sized for its content, where nothing else is said.
 const FREE: FreeSpec = FreeSpec::Share(PerMille(100));
+
+/// Inodes that are free, and thousandths of them, where nothing else is said: small files may well outgrow
+/// one inode for so many bytes.
+const FREE_INODES: (u32, u16) = (16, 100);
 
 /// The sizes of the partitions, in their order.
 #[derive(Debug)]
@@ -103,8 +115,17 @@ pub(super) fn final_plans(
     Ok(planned)
 }
 
+/// How many sectors of the disk are before the partition. The field has 32 bits; firmware of disks beyond them
+/// does not read it.
+fn hidden_sectors(entry: &PlacedPartition) -> u32 {
+    u32::try_from(entry.first.0).unwrap_or(u32::MAX)
+}
+
 fn free_space(partition: &Partition, sector_size: SectorSize) -> Result<FreeSpace, PlanError> {
     let free = partition.filesystem_spec().free.as_ref();
+    if partition.is_read_only() {
+        return Ok(FreeSpace::Bytes(0));
+    }
     match free.map_or(FREE, |free| free.value) {
         FreeSpec::Share(PerMille(share)) => Ok(FreeSpace::PerMille(share)),
         FreeSpec::Size(size) => size
@@ -132,27 +153,64 @@ impl Context<'_> {
         entry: &PlacedPartition,
         layout: &DiskLayout,
     ) -> Result<Volume, PlanError> {
-        let range = layout.byte_range(entry);
-        let size = match wanted {
-            Wanted::Volume { volume, .. } if matches!(*volume, Volume::Ext4(_)) => {
-                return Ok(*volume);
+        match wanted {
+            Wanted::Volume { volume, .. } => Ok(match *volume {
+                Volume::Fat(plan) => Volume::Fat(plan.with_hidden_sectors(hidden_sectors(entry))),
+                volume @ Volume::Ext4(_) => volume,
+            }),
+            Wanted::Rest | Wanted::Sectors(_) => {
+                let range = layout.byte_range(entry);
+                let size = VolumeSize::Fixed(range.end - range.start);
+                self.plan(tree, size, hidden_sectors(entry))
             }
-            Wanted::Volume { volume, .. } => volume.size(),
-            Wanted::Rest | Wanted::Sectors(_) => range.end - range.start,
-        };
-        self.plan(tree, VolumeSize::Fixed(size), entry.first.0)
+        }
     }
 
-    fn plan(self, tree: &Tree, size: VolumeSize, first: u64) -> Result<Volume, PlanError> {
+    fn plan(self, tree: &Tree, size: VolumeSize, hidden: u32) -> Result<Volume, PlanError> {
         let volume = if self.partition.filesystem == Some(FilesystemKind::Fat) {
-            let plan = FatPlan::new(tree, size, &self.fat_options(first)?);
+            let plan = FatPlan::new(tree, size, &self.fat_options(hidden)?);
             plan.map(Volume::Fat).map_err(VolumeError::from)
         } else {
-            let plan = Ext4Plan::new(tree, size, &self.ext4_options()?);
+            let plan = self.ext4_plan(tree, size, self.ext4_options()?);
             plan.map(|plan| Volume::Ext4(Box::new(plan)))
                 .map_err(VolumeError::from)
         };
         volume.map_err(|source| locate::volume_error(self.disk, self.partition, source))
+    }
+
+    /// What nobody asked for is no reason to fail where the size is given: a read-only filesystem is no
+    /// larger than it needs to be, another one has the usual number of free inodes if they fit.
+    fn ext4_plan(
+        self,
+        tree: &Tree,
+        size: VolumeSize,
+        options: Ext4Options,
+    ) -> Result<Ext4Plan, Ext4Error> {
+        let VolumeSize::Fixed(bytes) = size else {
+            return Ext4Plan::new(tree, size, &options);
+        };
+        if self.partition.is_read_only() {
+            let full = Ext4Plan::new(tree, VolumeSize::Auto(FreeSpace::Bytes(0)), &options)?;
+            if full.size() <= bytes {
+                return Ok(full);
+            }
+        }
+        match Ext4Plan::new(tree, size, &options) {
+            Err(Ext4Error::TooSmall { .. }) if self.has_usual_free_inodes() => {
+                let options = Ext4Options {
+                    free_inodes: FreeInodes::default(),
+                    ..options
+                };
+                Ext4Plan::new(tree, size, &options)
+            }
+            plan => plan,
+        }
+    }
+
+    /// Whether it is not said how many inodes there are, or are free.
+    fn has_usual_free_inodes(self) -> bool {
+        let spec = self.partition.filesystem_spec();
+        spec.free_inodes.is_none() && spec.inodes.is_none() && !self.partition.is_read_only()
     }
 
     fn label(self) -> String {
@@ -160,7 +218,7 @@ impl Context<'_> {
         own.map_or_else(|| self.partition.label.clone(), |label| label.value.clone())
     }
 
-    fn fat_options(self, first: u64) -> Result<FatOptions, PlanError> {
+    fn fat_options(self, hidden_sectors: u32) -> Result<FatOptions, PlanError> {
         let spec = self.partition.filesystem_spec();
         let sector_size = self.disk.sector_size;
         let number = self.partition.number;
@@ -178,6 +236,12 @@ impl Context<'_> {
             u32::try_from(whole_sectors(size, sector_size, "cluster-size")?)
                 .map_err(|_| value(size, "cluster-size", "too large".to_owned()))
         });
+        let alignment = spec.data_alignment.as_ref().map(|size| {
+            let bytes = size.value.bytes(sector_size);
+            bytes
+                .and_then(|bytes| u32::try_from(bytes).ok())
+                .ok_or_else(|| value(size, "data-alignment", "too large".to_owned()))
+        });
         let label = self.label();
         let derived = || self.identity.derive_u32(&format!("filesystem {number}"));
         Ok(FatOptions {
@@ -190,20 +254,22 @@ impl Context<'_> {
             fat_type: fat_type.transpose()?,
             sector_size: u32::try_from(sector_size.bytes()).unwrap_or(512),
             sectors_per_cluster: cluster.transpose()?,
-            // The field has 32 bits; firmware of disks beyond them does not read it.
-            hidden_sectors: u32::try_from(first).unwrap_or(u32::MAX),
+            data_alignment: alignment.transpose()?,
+            hidden_sectors,
         })
     }
 
     fn ext4_options(self) -> Result<Ext4Options, PlanError> {
         let spec = self.partition.filesystem_spec();
         let number = self.partition.number;
-        let uuid = spec.uuid.as_ref().map(|uuid| uuid.value);
-        let uuid = uuid.unwrap_or_else(|| self.identity.derive(&format!("filesystem {number}")));
-        let hash_seed = self.identity.derive(&format!("hash seed {number}"));
+        let given = |uuid: &Option<Located<Uuid>>| uuid.as_ref().map(|uuid| uuid.value);
+        let derived = |what: &str| self.identity.derive(&format!("{what} {number}"));
+        let uuid = given(&spec.uuid).unwrap_or_else(|| derived("filesystem"));
+        let hash_seed = given(&spec.hash_seed).unwrap_or_else(|| derived("hash seed"));
         let mut options = Ext4Options::new(uuid, hash_seed);
         options.label = self.label();
         options.time = self.disk.time;
+        options.features = features(spec);
         if let Some(size) = &spec.block_size {
             options.block_size = size
                 .value
@@ -217,12 +283,7 @@ impl Context<'_> {
                     )
                 })?;
         }
-        if let Some(bytes) = &spec.bytes_per_inode {
-            options.inodes = InodeCount::PerBytes(bytes.value);
-        }
-        if let Some(count) = &spec.inodes {
-            options.inodes = InodeCount::Exact(count.value);
-        }
+        self.inodes(&mut options)?;
         if let Some(share) = &spec.reserved {
             options.reserved_per_mille = share.value.0;
         }
@@ -239,7 +300,65 @@ impl Context<'_> {
         if let Some(wanted) = &spec.lost_found {
             options.lost_found = wanted.value;
         }
-        Ok(options)
+        if let Some(names) = &spec.default_mount_options {
+            options.default_mount_options = names.value.0;
+        }
+        if let Some(text) = &spec.mount_options {
+            options.mount_options.clone_from(&text.value);
+        }
+        if self.partition.is_read_only() {
+            self.read_only(options)
+        } else {
+            Ok(options)
+        }
+    }
+
+    /// A read-only filesystem has no journal, whatever the profile says, but who asks for what only
+    /// another one can have is told.
+    fn read_only(self, options: Ext4Options) -> Result<Ext4Options, PlanError> {
+        let useless = [
+            Feature::HasJournal,
+            Feature::ResizeInode,
+            Feature::OrphanFile,
+        ];
+        let features = self.partition.filesystem_spec().features.as_ref();
+        let asked = features.and_then(|asked| {
+            let found = useless.into_iter().find(|each| asked.value.0.adds(*each));
+            found.map(|feature| (asked, feature))
+        });
+        match asked {
+            Some((asked, feature)) => {
+                let reason =
+                    format!("a read-only filesystem has no use for {feature}; leave it out");
+                Err(value(asked, "features", reason))
+            }
+            None => Ok(options.read_only()),
+        }
+    }
+
+    /// How large inodes are, how many there are, and how many of them are free.
+    fn inodes(self, options: &mut Ext4Options) -> Result<(), PlanError> {
+        let spec = self.partition.filesystem_spec();
+        if let Some(size) = &spec.inode_size {
+            options.inode_size = InodeSize::from_bytes(size.value.into())
+                .ok_or_else(|| value(size, "inode-size", "it must be 128 or 256".to_owned()))?;
+        }
+        if let Some(bytes) = &spec.bytes_per_inode {
+            options.inodes = InodeCount::PerBytes(bytes.value);
+        }
+        if let Some(count) = &spec.inodes {
+            options.inodes = InodeCount::Exact(count.value);
+        }
+        let (count, per_mille) = match &spec.free_inodes {
+            Some(free) => match free.value {
+                FreeInodesSpec::Count(count) => (count, 0),
+                FreeInodesSpec::Share(PerMille(share)) => (0, share),
+            },
+            None if self.has_usual_free_inodes() => FREE_INODES,
+            None => (0, 0),
+        };
+        options.free_inodes = FreeInodes { count, per_mille };
+        Ok(())
     }
 
     fn journal(
@@ -268,6 +387,17 @@ impl Context<'_> {
             )),
         }
     }
+}
+
+/// The features a filesystem begins with, and those that are named.
+fn features(spec: &FilesystemSpec) -> Features {
+    let profile = match spec.profile.as_ref().map(|profile| profile.value) {
+        None | Some(ProfileSpec::Ext4) => Profile::Ext4,
+        Some(ProfileSpec::Ext3) => Profile::Ext3,
+        Some(ProfileSpec::Ext2) => Profile::Ext2,
+    };
+    let changes = spec.features.as_ref().map(|names| names.value.0);
+    profile.features().changed(changes.unwrap_or_default())
 }
 
 fn value<T>(located: &Located<T>, field: &str, reason: String) -> PlanError {

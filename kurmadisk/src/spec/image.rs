@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::changes::{Paths, TreeChanges};
 use super::layer::{Layer, layered};
 use super::located::Located;
+use super::overrides::OverrideSpec;
 use super::parse::{Document, SpecError};
 use super::partition::PartitionSpec;
+use super::tree::TreeList;
 use super::value::{Mode, Name, Number, SizeSpec};
 use crate::layout::Size;
 
@@ -36,20 +39,31 @@ pub struct ImageSpec {
     pub initrd: Option<Located<PathBuf>>,
     /// Kernel command line.
     pub cmdline: Option<Located<String>>,
-    /// Folder whose content goes into the root partition.
-    pub root: Option<Located<PathBuf>>,
-    /// Folder whose content goes into the OEM partition.
-    pub oem: Option<Located<PathBuf>>,
+    /// Trees whose content goes into the root partition.
+    pub root: TreeList,
+    /// Trees whose content goes into the OEM partition.
+    pub oem: TreeList,
+    /// How all of these trees are changed as they are read (`[trees]`).
+    pub trees: TreeChanges,
+    /// Files of overrides for the root partition, TOML or mtree.
+    pub overrides: Option<Located<Paths>>,
+    /// Overrides for the root partition (`[[override]]`).
+    #[serde(rename = "override")]
+    pub own_overrides: Vec<OverrideSpec>,
+    /// Labels of the root partition for `SELinux`: a policy's `file_contexts`.
+    pub file_contexts: Option<Located<PathBuf>>,
     /// UEFI stub that a unified kernel image begins with.
     pub efi_stub: Option<Located<PathBuf>>,
     /// The systemd-boot boot manager.
     pub systemd_boot: Option<Located<PathBuf>>,
+    /// Folder for uncompressed copies of archives while the image is made; memory without it.
+    pub scratch: Option<Located<PathBuf>>,
     /// The disk and its table.
     pub disk: DiskSpec,
     /// The partitions (`[[partition]]`).
     #[serde(rename = "partition")]
     pub partitions: Vec<PartitionSpec>,
-    /// Single files to be placed (`[[files]]`).
+    /// Single files and trees to be placed (`[[files]]`).
     pub files: Vec<FileSpec>,
 }
 
@@ -66,8 +80,13 @@ layered!(ImageSpec {
     cmdline,
     root,
     oem,
+    trees,
+    overrides,
+    own_overrides,
+    file_contexts,
     efi_stub,
     systemd_boot,
+    scratch,
     disk,
     partitions,
     files,
@@ -113,7 +132,7 @@ layered!(DiskSpec {
     signature,
 });
 
-/// A file to be placed in a partition (`[[files]]`).
+/// A file or tree to be placed in a partition (`[[files]]`).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct FileSpec {
@@ -121,10 +140,13 @@ pub struct FileSpec {
     pub partition: Located<Name>,
     /// Where in its filesystem.
     pub path: Located<String>,
-    /// The file on the host; this or `text`.
+    /// The file or folder on the host; this, `text` or `tree`.
     pub source: Option<Located<PathBuf>>,
-    /// The content itself; this or `source`.
+    /// The content itself.
     pub text: Option<Located<String>>,
+    /// Trees whose content goes there.
+    #[serde(default)]
+    pub tree: TreeList,
     /// Permission bits; 0644 without it.
     pub mode: Option<Located<Mode>>,
     /// Owner; 0 without it.
@@ -169,6 +191,7 @@ impl Layer for Vec<FileSpec> {
             file.path.locate(document);
             file.source.locate(document);
             file.text.locate(document);
+            file.tree.locate(document);
             file.mode.locate(document);
             file.uid.locate(document);
             file.gid.locate(document);
@@ -189,11 +212,23 @@ impl ImageSpec {
             &mut self.output,
             &mut self.kernel,
             &mut self.initrd,
-            &mut self.root,
-            &mut self.oem,
             &mut self.efi_stub,
             &mut self.systemd_boot,
+            &mut self.scratch,
+            &mut self.file_contexts,
         ];
+        self.trees.resolve_paths(folder);
+        for path in self
+            .overrides
+            .iter_mut()
+            .flat_map(|paths| &mut paths.value.0)
+        {
+            *path = folder.join(&*path);
+        }
+        let placed = self.files.iter_mut().map(|file| &mut file.tree);
+        for trees in [&mut self.root, &mut self.oem].into_iter().chain(placed) {
+            trees.resolve_paths(folder);
+        }
         let files = self.files.iter_mut().map(|file| &mut file.source);
         if let Some(layout) = &mut self.layout
             && !super::BUILT_IN_LAYOUTS

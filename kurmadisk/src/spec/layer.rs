@@ -4,7 +4,7 @@ use super::located::Located;
 use super::parse::Document;
 
 /// A part of a description that may be given in several layers.
-pub(super) trait Layer: Sized {
+pub(crate) trait Layer: Sized {
     /// This layer over `below`: what is missing here is taken from there.
     #[must_use]
     fn over(self, below: Self) -> Self;

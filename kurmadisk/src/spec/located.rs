@@ -1,44 +1,10 @@
 //! Values that know where they were written.
 
-use std::fmt;
-use std::ops::Range;
-use std::sync::Arc;
-
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::parse::Document;
-
-/// Where a value was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Set by the program that uses the library.
-    Caller,
-    /// An option of a command line, such as `--size`.
-    Option(&'static str),
-    /// A configuration file.
-    File {
-        /// The file, as it was named.
-        name: Arc<str>,
-        /// Line, from 1 on.
-        line: usize,
-        /// Column in characters, from 1 on.
-        column: usize,
-    },
-    /// Bytes of a document that was not named yet.
-    Span(Range<usize>),
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Caller => f.write_str("given by the caller"),
-            Self::Option(name) => f.write_str(name),
-            Self::File { name, line, column } => write!(f, "{name}:{line}:{column}"),
-            Self::Span(span) => write!(f, "byte {}", span.start),
-        }
-    }
-}
+use crate::place::Place;
 
 /// A value and its place.
 #[derive(Clone, Debug)]
@@ -50,6 +16,14 @@ pub struct Located<T> {
 }
 
 impl<T> Located<T> {
+    /// What `change` makes of the value, at the same place.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Located<U> {
+        Located {
+            value: change(self.value),
+            place: self.place,
+        }
+    }
+
     /// A value that a program set.
     pub fn by_caller(value: T) -> Self {
         Self {
@@ -66,7 +40,7 @@ impl<T> Located<T> {
         }
     }
 
-    pub(super) fn locate(&mut self, document: &Document) {
+    pub(crate) fn locate(&mut self, document: &Document) {
         if let Place::Span(span) = &self.place {
             self.place = document.place(span.start);
         }

@@ -9,22 +9,37 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `located` | [`Located`], [`Place`] |
+//! | `located` | [`Located`]: a value and its place |
 //! | `layer` | putting one layer over another |
 //! | `image` | [`ImageSpec`]: everything but partitions |
 //! | `partition` | [`PartitionSpec`], [`FilesystemSpec`] |
+//! | `overrides` | [`OverrideSpec`], and files of them |
+//! | `changes` | [`TreeChanges`]: how they are changed |
+//! | `tree` | [`TreeList`]: where trees come from |
 //! | `value` | values with a syntax of their own: sizes, shares, types |
 //! | `parse` | reading TOML; the built-in layouts |
 
+mod changes;
 mod image;
 mod layer;
 mod located;
+mod overrides;
 mod parse;
 mod partition;
+mod tree;
 mod value;
 
+pub use crate::place::Place;
+pub use changes::{IdRanges, Paths, Patterns, TreeChanges};
 pub use image::{DiskSpec, FileSpec, ImageSpec, TableKind};
-pub use located::{Located, Place};
+pub use located::Located;
+pub use overrides::{OverrideSpec, XattrSpec};
 pub use parse::{BUILT_IN_LAYOUTS, SpecError};
-pub use partition::{Content, ErrorsSpec, FilesystemKind, FilesystemSpec, PartitionSpec};
-pub use value::{AttributeNames, FreeSpec, Mode, Name, Number, PerMille, SizeSpec};
+pub use partition::{
+    Content, ErrorsSpec, FilesystemKind, FilesystemSpec, PartitionSpec, ProfileSpec,
+};
+pub use tree::{TreeList, TreeSpec};
+pub use value::{
+    AttributeNames, FeatureNames, FreeInodesSpec, FreeSpec, Mode, MountOptionNames, Name, Number,
+    PerMille, SizeSpec,
+};

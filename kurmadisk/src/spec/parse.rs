@@ -7,7 +7,8 @@ use thiserror::Error;
 
 use super::image::ImageSpec;
 use super::layer::Layer;
-use super::located::{Located, Place};
+use super::located::Located;
+use crate::place::Place;
 
 /// The built-in layouts: names, and the files they are written in.
 pub const BUILT_IN_LAYOUTS: [(&str, &str); 4] = [
@@ -59,13 +60,20 @@ pub enum SpecError {
 }
 
 /// A text whose spans can be turned into places.
-pub(super) struct Document {
+pub(crate) struct Document {
     name: Arc<str>,
     text: String,
 }
 
 impl Document {
-    pub(super) fn place(&self, offset: usize) -> Place {
+    pub(crate) fn new(name: &str, text: String) -> Self {
+        Self {
+            name: name.into(),
+            text,
+        }
+    }
+
+    pub(crate) fn place(&self, offset: usize) -> Place {
         let before = self.text.get(..offset).unwrap_or(&self.text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Place::File {
@@ -83,18 +91,21 @@ impl ImageSpec {
             path: path.to_path_buf(),
             source,
         })?;
-        let mut spec = Self::from_toml(&path.display().to_string(), text)?;
+        let mut spec = Self::parse(&path.display().to_string(), text)?;
         spec.resolve_paths(path.parent().unwrap_or_else(|| Path::new("")))?;
         Ok(spec)
     }
 
-    /// Reads a configuration from a text; `name` stands for it in messages.
+    /// Reads a configuration from a text; `name` stands for it in messages. Relative paths stay so.
     pub fn from_toml(name: &str, text: String) -> Result<Self, SpecError> {
+        let mut spec = Self::parse(name, text)?;
+        spec.resolve_paths(Path::new(""))?;
+        Ok(spec)
+    }
+
+    fn parse(name: &str, text: String) -> Result<Self, SpecError> {
         let parsed: Result<Self, toml::de::Error> = toml::from_str(&text);
-        let document = Document {
-            name: name.into(),
-            text,
-        };
+        let document = Document::new(name, text);
         let mut spec = parsed.map_err(|error| SpecError::Syntax {
             place: document.place(error.span().map_or(0, |span| span.start)),
             // The parser breaks lines; an error is one line here.

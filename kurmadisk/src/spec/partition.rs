@@ -4,10 +4,15 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::layer::{Layer, layered};
-use super::located::{Located, Place};
+use super::located::Located;
+use super::overrides::OverrideSpec;
 use super::parse::Document;
-use super::value::{AttributeNames, FreeSpec, Number, PerMille, SizeSpec};
+use super::value::{
+    AttributeNames, FeatureNames, FreeInodesSpec, FreeSpec, MountOptionNames, Number, PerMille,
+    SizeSpec,
+};
 use crate::layout::{PartitionType, Size};
+use crate::place::Place;
 
 /// A partition that is wanted (`[[partition]]`).
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -38,6 +43,9 @@ pub struct PartitionSpec {
     pub content: Option<Located<Content>>,
     /// How its content is stored.
     pub filesystem: FilesystemSpec,
+    /// Overrides for it (`[[partition.override]]`).
+    #[serde(rename = "override")]
+    pub overrides: Vec<OverrideSpec>,
 }
 
 layered!(
@@ -54,6 +62,7 @@ layered!(
         grow,
         content,
         filesystem,
+        overrides,
     },
     Self::overrule
 );
@@ -109,10 +118,26 @@ pub struct FilesystemSpec {
     pub uuid: Option<Located<Uuid>>,
     /// ext4: bytes in a block.
     pub block_size: Option<Located<Size>>,
+    /// ext4: bytes in an inode.
+    pub inode_size: Option<Located<u16>>,
     /// ext4: number of inodes.
     pub inodes: Option<Located<u32>>,
     /// ext4: an inode for each so many bytes.
     pub bytes_per_inode: Option<Located<u32>>,
+    /// ext4: inodes to be left free.
+    pub free_inodes: Option<Located<FreeInodesSpec>>,
+    /// ext4: the features it begins with.
+    pub profile: Option<Located<ProfileSpec>>,
+    /// ext4: features to add and to take away.
+    pub features: Option<Located<FeatureNames>>,
+    /// ext4: whether it is never written to.
+    pub read_only: Option<Located<bool>>,
+    /// ext4: seed of the hashes of names.
+    pub hash_seed: Option<Located<Uuid>>,
+    /// ext4: mount options by name that are in effect by default.
+    pub default_mount_options: Option<Located<MountOptionNames>>,
+    /// ext4: further mount options that are in effect.
+    pub mount_options: Option<Located<String>>,
     /// ext4: share only root may fill.
     pub reserved: Option<Located<PerMille>>,
     /// ext4: size of the journal; `0` for none.
@@ -125,6 +150,8 @@ pub struct FilesystemSpec {
     pub fat_bits: Option<Located<u8>>,
     /// FAT: bytes in a cluster.
     pub cluster_size: Option<Located<Size>>,
+    /// FAT: what the first cluster is aligned to, from the filesystem's begin.
+    pub data_alignment: Option<Located<Size>>,
     /// FAT: serial number.
     pub serial: Option<Located<Number<u32>>>,
 }
@@ -136,14 +163,23 @@ layered!(
         free,
         uuid,
         block_size,
+        inode_size,
         inodes,
         bytes_per_inode,
+        free_inodes,
+        profile,
+        features,
+        read_only,
+        hash_seed,
+        default_mount_options,
+        mount_options,
         reserved,
         journal,
         errors,
         lost_found,
         fat_bits,
         cluster_size,
+        data_alignment,
         serial,
     },
     Self::overrule
@@ -163,11 +199,15 @@ impl FilesystemSpec {
             (Some(FilesystemKind::Ext4), Some(FilesystemKind::Fat)) => Self {
                 fat_bits: None,
                 cluster_size: None,
+                data_alignment: None,
                 serial: None,
                 ..below
             },
             _ => below,
         };
+        if self.read_only.as_ref().is_some_and(|set| set.value) {
+            below = below.without_room();
+        }
         if self.inodes.is_some() {
             below.bytes_per_inode = None;
         }
@@ -177,9 +217,41 @@ impl FilesystemSpec {
         below
     }
 
+    /// Without what only a filesystem that is written to has.
+    fn without_room(self) -> Self {
+        Self {
+            free: None,
+            inodes: None,
+            bytes_per_inode: None,
+            free_inodes: None,
+            reserved: None,
+            journal: None,
+            lost_found: None,
+            ..self
+        }
+    }
+
+    /// What only a filesystem that is written to has: its name, and where it was written.
+    pub(crate) fn room_keys(&self) -> impl Iterator<Item = (&'static str, Option<&Place>)> {
+        let names = [
+            "free",
+            "inodes",
+            "bytes-per-inode",
+            "free-inodes",
+            "reserved",
+            "journal",
+            "lost-found",
+        ];
+        let keys = self
+            .keys()
+            .into_iter()
+            .map(|(name, place, _)| (name, place));
+        keys.filter(move |(name, _)| names.contains(name))
+    }
+
     /// Every key but the type: its name, where it was written, and for which filesystem it is when
     /// it is for one only.
-    pub(crate) fn keys(&self) -> [(&'static str, Option<&Place>, Option<FilesystemKind>); 13] {
+    pub(crate) fn keys(&self) -> [(&'static str, Option<&Place>, Option<FilesystemKind>); 22] {
         fn place<T>(key: Option<&Located<T>>) -> Option<&Place> {
             key.map(|key| &key.place)
         }
@@ -189,18 +261,31 @@ impl FilesystemSpec {
             ("free", place(self.free.as_ref()), None),
             ("uuid", place(self.uuid.as_ref()), ext4),
             ("block-size", place(self.block_size.as_ref()), ext4),
+            ("inode-size", place(self.inode_size.as_ref()), ext4),
             ("inodes", place(self.inodes.as_ref()), ext4),
             (
                 "bytes-per-inode",
                 place(self.bytes_per_inode.as_ref()),
                 ext4,
             ),
+            ("free-inodes", place(self.free_inodes.as_ref()), ext4),
+            ("profile", place(self.profile.as_ref()), ext4),
+            ("features", place(self.features.as_ref()), ext4),
+            ("read-only", place(self.read_only.as_ref()), ext4),
+            ("hash-seed", place(self.hash_seed.as_ref()), ext4),
+            (
+                "default-mount-options",
+                place(self.default_mount_options.as_ref()),
+                ext4,
+            ),
+            ("mount-options", place(self.mount_options.as_ref()), ext4),
             ("reserved", place(self.reserved.as_ref()), ext4),
             ("journal", place(self.journal.as_ref()), ext4),
             ("errors", place(self.errors.as_ref()), ext4),
             ("lost-found", place(self.lost_found.as_ref()), ext4),
             ("fat-bits", place(self.fat_bits.as_ref()), fat),
             ("cluster-size", place(self.cluster_size.as_ref()), fat),
+            ("data-alignment", place(self.data_alignment.as_ref()), fat),
             ("serial", place(self.serial.as_ref()), fat),
         ]
     }
@@ -216,4 +301,16 @@ pub enum ErrorsSpec {
     RemountRo,
     /// Stops the machine.
     Panic,
+}
+
+/// What `mke2fs` would call the type of an ext4 filesystem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProfileSpec {
+    /// Everything usual.
+    Ext4,
+    /// Block lists instead of extents, no checksums; with a journal.
+    Ext3,
+    /// The same without a journal.
+    Ext2,
 }

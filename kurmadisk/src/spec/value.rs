@@ -5,7 +5,9 @@ use std::str::FromStr;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::fs::ext4::{DefaultMountOptions, FeatureChanges};
 use crate::layout::{Attributes, Size, SizeError};
+use crate::tree::parse_permissions;
 
 /// The size of a disk or partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,10 +84,29 @@ impl FromStr for Mode {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match u16::from_str_radix(text, 8) {
-            Ok(mode @ 0..=0o7777) => Ok(Self(mode)),
-            _ => Err(format!("{text:?} is not a mode such as \"0644\"")),
+        let mode = parse_permissions(text).map(Self);
+        mode.ok_or_else(|| format!("{text:?} is not a mode such as \"0644\""))
+    }
+}
+
+/// As a text alone: the digits of an integer would be taken for octal ones.
+impl<'de> Deserialize<'de> for Mode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl Visitor<'_> for Text {
+            type Value = Mode;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a mode in octal as a text, such as \"0644\"")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Mode, E> {
+                text.parse().map_err(E::custom)
+            }
         }
+
+        deserializer.deserialize_any(Text)
     }
 }
 
@@ -125,7 +146,7 @@ impl FromStr for Name {
 }
 
 /// Deserializes by [`FromStr`]; an integer is taken as its digits.
-fn by_text<'de, T, D>(deserializer: D, expecting: &'static str) -> Result<T, D::Error>
+pub(super) fn by_text<'de, T, D>(deserializer: D, expecting: &'static str) -> Result<T, D::Error>
 where
     T: FromStr<Err: std::fmt::Display>,
     D: Deserializer<'de>,
@@ -155,38 +176,88 @@ macro_rules! deserialize_by_text {
     ($($name:ty => $expecting:literal),+ $(,)?) => {
         $(impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                by_text(deserializer, $expecting)
+                crate::spec::value::by_text(deserializer, $expecting)
             }
         })+
     };
 }
 
+pub(super) use deserialize_by_text;
+
 deserialize_by_text! {
     SizeSpec => "a size such as \"256 MiB\", \"auto\" or \"rest\"",
     FreeSpec => "a size such as \"64 MiB\", or a share such as \"10%\"",
     PerMille => "a share such as \"5%\"",
-    Mode => "a mode in octal such as \"0644\"",
+    FreeInodesSpec => "a number of inodes, or a share such as \"10%\"",
     Number<u8> => "a number up to 255, such as 12 or \"0x0c\"",
     Number<u32> => "a number of 32 bits, such as \"0x1234abcd\" or \"1234-ABCD\"",
     Name => "a partition's label or number",
 }
 
-/// Attributes as a list of names, or one text with commas.
+/// Inodes that shall be free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AttributeNames(pub Attributes);
+pub enum FreeInodesSpec {
+    /// A share of all inodes: `10%`.
+    Share(PerMille),
+    /// So many.
+    Count(u32),
+}
 
-impl<'de> Deserialize<'de> for AttributeNames {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Names {
-            One(String),
-            List(Vec<String>),
+impl FromStr for FreeInodesSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.trim().ends_with('%') {
+            return text.parse().map(Self::Share);
         }
-        let text = match Names::deserialize(deserializer)? {
-            Names::One(text) => text,
-            Names::List(names) => names.join(","),
-        };
-        text.parse().map(Self).map_err(D::Error::custom)
+        let count = text.trim().parse().map(Self::Count);
+        count.map_err(|_| format!("{text:?} is no number of inodes, and no share such as \"10%\""))
     }
+}
+
+/// A list of names, or one text with commas.
+pub(super) fn by_names<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: FromStr<Err: std::fmt::Display>,
+    D: Deserializer<'de>,
+{
+    #[derive(Deserialize)]
+    #[serde(
+        untagged,
+        expecting = "expected a list of names, or one text with commas"
+    )]
+    enum Names {
+        One(String),
+        List(Vec<String>),
+    }
+    let text = match Names::deserialize(deserializer)? {
+        Names::One(text) => text,
+        Names::List(names) => names.join(","),
+    };
+    text.parse().map_err(D::Error::custom)
+}
+
+macro_rules! deserialize_by_names {
+    ($($(#[$doc:meta])* $name:ident($value:ty)),+ $(,)?) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+            pub struct $name(pub $value);
+
+            impl<'de> Deserialize<'de> for $name {
+                fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                    by_names(deserializer).map(Self)
+                }
+            }
+        )+
+    };
+}
+
+deserialize_by_names! {
+    /// Attributes of a partition.
+    AttributeNames(Attributes),
+    /// Features of ext4 to add and to take away.
+    FeatureNames(FeatureChanges),
+    /// Mount options of ext4 that are in effect by default.
+    MountOptionNames(DefaultMountOptions),
 }

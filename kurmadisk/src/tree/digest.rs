@@ -5,7 +5,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Node, NodeKind, Tree};
 
-/// SHA-256 of every entry's path, type, size, holes, mode, owner and time, in the order of the paths.
+/// SHA-256 of every entry's path, type, size, holes, mode, owner, time, flags and
+/// extended attributes, in the order of the paths.
 ///
 /// Content is not read; two trees whose files differ in content alone have the same digest. Holes
 /// count, since they decide what is allocated: by units of 512 bytes, the finest any layout can tell.
@@ -15,9 +16,12 @@ pub fn digest(tree: &Tree) -> [u8; 32] {
     describe(&mut hash, b"", tree.node(Tree::ROOT), 0);
     // The first name of a node, by path, stands for its number: numbers depend on how the tree was read.
     let mut first_name = vec![None; tree.node_count()];
-    for (position, (path, id)) in (1_u64..).zip(tree.paths()) {
+    let mut names = tree.walk();
+    let mut position = 0_u64;
+    while let Some((path, id)) = names.next_name() {
+        position += 1;
         let same = *first_name[id.index()].get_or_insert(position);
-        describe(&mut hash, &path, tree.node(id), same);
+        describe(&mut hash, path, tree.node(id), same);
     }
     hash.finalize().into()
 }
@@ -36,6 +40,12 @@ fn describe(hash: &mut Sha256, path: &[u8], node: &Node, same: u64) {
     hash.update(meta.gid.to_le_bytes());
     hash.update(meta.mtime.seconds.to_le_bytes());
     hash.update(meta.mtime.nanos.to_le_bytes());
+    hash.update(meta.flags.bits().to_le_bytes());
+    hash.update((meta.xattrs.iter().len() as u64).to_le_bytes());
+    for text in meta.xattrs.iter().flat_map(|(name, value)| [name, value]) {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    }
     match &node.kind {
         NodeKind::Directory(entries) => tagged(hash, b'd', entries.len() as u64),
         NodeKind::File(content) => {

@@ -30,6 +30,22 @@ pub enum TreeError {
         /// The name of the entry.
         name: String,
     },
+    /// Something else stands where a directory is wanted.
+    #[error("{path} is there and no directory; give another path, or leave it out of its tree")]
+    InTheWay {
+        /// Its path.
+        path: String,
+    },
+    /// A symbolic link stands where a directory is wanted.
+    #[error(
+        "{path} is a symbolic link to {target:?}, and none is followed; give the path that it leads to"
+    )]
+    LinkOnTheWay {
+        /// The link's path.
+        path: String,
+        /// Where it leads.
+        target: String,
+    },
     /// A directory is added with entries that no check has seen.
     #[error("{name:?} has entries already; add it empty, and then what is in it")]
     NotEmpty {
@@ -41,6 +57,33 @@ pub enum TreeError {
     DirectoryLink {
         /// The name of the link.
         name: String,
+    },
+    /// A directory should become something else, or something else a directory.
+    #[error(
+        "{path} is to change between a folder and something else; remove it, and add what it shall be"
+    )]
+    DirectoryKind {
+        /// The path.
+        path: String,
+    },
+    /// A directory of one tree meets something else of another.
+    #[error(
+        "/{path} is a folder in one tree and something else in the other; leave it out of one of them"
+    )]
+    Mismatch {
+        /// The path, without a leading `/`.
+        path: String,
+    },
+    /// A directory of one tree meets a symbolic link of the one below.
+    #[error(
+        "{path} is a folder here and a symbolic link to {target:?} in the tree below; put it where the link leads, or \
+         have links followed (follow-links)"
+    )]
+    LinkMeetsFolder {
+        /// The path.
+        path: String,
+        /// Where the link leads.
+        target: String,
     },
     /// Something of the host cannot be read.
     #[error("cannot read {}", path.display())]

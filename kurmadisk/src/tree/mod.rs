@@ -6,21 +6,40 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `node` | [`Node`], [`NodeKind`], [`Metadata`], [`Timestamp`] |
-//! | `from_dir` | [`from_dir`]: a tree from a folder of the host |
+//! | `node` | [`Node`], [`NodeKind`], [`Metadata`], [`FileFlags`], [`Timestamp`] |
+//! | `mode` | types and permissions in a mode |
+//! | `xattr` | [`Xattrs`] |
+//! | `flags` | names of flags |
+//! | `entries` | [`Entries`] of a directory |
+//! | `edit` | names removed and replaced |
+//! | `overlay` | [`Joining`]: one tree over another |
+//! | `from_dir` | [`from_dir`], [`folder`]: a tree from a folder of the host |
+//! | `walk` | [`Walk`]: every name with its path |
 //! | `digest` | the digest of everything but content, for identities |
 
 mod digest;
+mod edit;
+mod entries;
 mod error;
+mod flags;
 mod from_dir;
+mod mode;
 mod node;
+mod overlay;
+mod walk;
+mod xattr;
 
 use kurmadisk_formats::map::DiskMap;
 
 pub use digest::digest;
+pub use entries::Entries;
 pub use error::TreeError;
-pub use from_dir::from_dir;
-pub use node::{DeviceNumber, DirEntry, Metadata, Node, NodeId, NodeKind, Timestamp};
+pub use from_dir::{Folder, HostInode, Skip, folder, from_dir};
+pub(crate) use mode::{file_type, parse_permissions};
+pub use node::{DeviceNumber, DirEntry, FileFlags, Metadata, Node, NodeId, NodeKind, Timestamp};
+pub use overlay::Joining;
+pub use walk::Walk;
+pub use xattr::Xattrs;
 
 /// A tree of files, directories and special files below one root directory.
 #[derive(Clone, Debug)]
@@ -36,21 +55,31 @@ impl Tree {
     #[must_use]
     pub fn new(root: Metadata) -> Self {
         Self {
-            nodes: vec![Node::new(root, NodeKind::Directory(Vec::new()))],
+            nodes: vec![Node::new(root, NodeKind::Directory(Entries::new()))],
         }
     }
 
-    /// How many nodes there are, the root directory included; hard links count once.
+    /// A tree whose root directory nobody described ([`Node::is_implied`]) until its metadata are set.
+    #[must_use]
+    pub fn with_implied_root(root: Metadata) -> Self {
+        let mut tree = Self::new(root);
+        tree.nodes[0].implied = true;
+        tree
+    }
+
+    /// How many numbers of nodes were given: the length of tables with one row a node, among them the
+    /// rows of nodes that lost their last name.
     #[must_use]
     pub fn node_count(&self) -> usize {
         self.nodes.len()
     }
 
-    /// All nodes in the order they were added, with their numbers.
+    /// All nodes that have a name, in the order they were added, with their numbers.
     pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
         self.nodes
             .iter()
             .enumerate()
+            .filter(|(_, node)| node.links > 0)
             .map(|(index, node)| (NodeId::from_index(index), node))
     }
 
@@ -64,28 +93,36 @@ impl Tree {
         &self.nodes[id.index()]
     }
 
-    /// Replaces the metadata of a node.
+    /// Replaces the metadata of a node, which is described then.
     pub fn set_metadata(&mut self, id: NodeId, meta: Metadata) {
-        self.nodes[id.index()].meta = meta;
+        let node = &mut self.nodes[id.index()];
+        node.meta = meta;
+        node.implied = false;
+    }
+
+    /// The metadata of a node, to be changed.
+    ///
+    /// # Panics
+    ///
+    /// As [`node`](Self::node) does.
+    pub fn metadata_mut(&mut self, id: NodeId) -> &mut Metadata {
+        &mut self.nodes[id.index()].meta
     }
 
     /// The entries of a directory, ascending by name bytes; none for anything else.
     #[must_use]
-    pub fn entries(&self, dir: NodeId) -> &[DirEntry] {
+    pub fn entries(&self, dir: NodeId) -> &Entries {
+        static NONE: Entries = Entries::new();
         match &self.node(dir).kind {
             NodeKind::Directory(entries) => entries,
-            _ => &[],
+            _ => &NONE,
         }
     }
 
     /// The node a directory has under `name`.
     #[must_use]
     pub fn child(&self, dir: NodeId, name: &[u8]) -> Option<NodeId> {
-        let entries = self.entries(dir);
-        let at = entries
-            .binary_search_by(|entry| (*entry.name).cmp(name))
-            .ok()?;
-        Some(entries[at].node)
+        self.entries(dir).find(name).map(|entry| entry.node)
     }
 
     /// The node at `path`, whose parts are separated by `/`; empty parts don't count. Symbolic
@@ -127,16 +164,39 @@ impl Tree {
         Ok(())
     }
 
-    /// The directory at `path`, made with `meta` where it or a parent is missing.
+    /// The directory at `path`, made with `meta` where it or a parent is missing; such are implied.
+    ///
+    /// Fails where something else lies on the way: no symbolic link is followed.
     pub fn make_dirs(&mut self, path: &[u8], meta: &Metadata) -> Result<NodeId, TreeError> {
         let mut dir = Self::ROOT;
+        let mut way = String::new();
         for name in parts(path) {
+            way = format!("{way}/{}", lossy(name));
             dir = match self.child(dir, name) {
-                Some(child) => child,
-                None => self.add(dir, name, meta.clone(), NodeKind::Directory(Vec::new()))?,
+                None => self.imply(dir, name, meta.clone())?,
+                Some(child) => match &self.node(child).kind {
+                    NodeKind::Directory(_) => child,
+                    NodeKind::Symlink(target) => {
+                        let target = lossy(target);
+                        return Err(TreeError::LinkOnTheWay { path: way, target });
+                    }
+                    _ => return Err(TreeError::InTheWay { path: way }),
+                },
             };
         }
         Ok(dir)
+    }
+
+    /// Adds a directory that nobody described.
+    pub(crate) fn imply(
+        &mut self,
+        dir: NodeId,
+        name: &[u8],
+        meta: Metadata,
+    ) -> Result<NodeId, TreeError> {
+        let id = self.add(dir, name, meta, NodeKind::Directory(Entries::new()))?;
+        self.nodes[id.index()].implied = true;
+        Ok(id)
     }
 
     /// Puts a regular file at `path`, making missing parents that belong to root, with mode 0755 and
@@ -147,12 +207,7 @@ impl Tree {
         meta: Metadata,
         content: DiskMap,
     ) -> Result<NodeId, TreeError> {
-        let path = path.strip_suffix(b"/").unwrap_or(path);
-        let cut = path
-            .iter()
-            .rposition(|byte| *byte == b'/')
-            .map_or(0, |slash| slash + 1);
-        let (parents, name) = path.split_at(cut);
+        let (parents, name) = split_path(path);
         let dir = self.make_dirs(
             parents,
             &Metadata {
@@ -164,65 +219,46 @@ impl Tree {
         let file = NodeKind::File(content);
         match self.child(dir, name) {
             Some(old) if matches!(self.node(old).kind, NodeKind::File(_)) => {
-                Ok(self.replace(dir, name, old, Node::new(meta, file)))
+                self.put(dir, name, meta, file)
             }
             _ => self.add(dir, name, meta, file),
         }
     }
 
-    /// Lets entry `name` of `dir`, which is node `old`, be `new`.
-    fn replace(&mut self, dir: NodeId, name: &[u8], old: NodeId, new: Node) -> NodeId {
-        let node = &mut self.nodes[old.index()];
-        if node.links == 1 {
-            *node = new;
-            return old;
-        }
-        node.links -= 1;
-        let id = NodeId::from_index(self.nodes.len());
-        self.nodes.push(new);
-        if let NodeKind::Directory(entries) = &mut self.nodes[dir.index()].kind
-            && let Ok(at) = entries.binary_search_by(|entry| (*entry.name).cmp(name))
-        {
-            entries[at].node = id;
-        }
-        id
-    }
-
     /// One of the paths of a node, for messages: `/` for the root directory.
     #[must_use]
     pub fn path_of(&self, id: NodeId) -> String {
-        let paths = self.paths();
-        let path = paths
-            .iter()
-            .find(|(_, node)| *node == id)
-            .map_or(&[][..], |(path, _)| path);
-        format!("/{}", lossy(path))
+        format!("/{}", lossy(&self.path_bytes_of(id)))
     }
 
-    /// Every name in the tree but the root's own, parents first and each directory in the order of
-    /// its names, with the path from the root (no leading `/`).
+    /// One of the paths of a node from the root, empty for the root itself.
+    fn path_bytes_of(&self, id: NodeId) -> Vec<u8> {
+        let mut names = self.walk();
+        while let Some((path, node)) = names.next_name() {
+            if node == id {
+                return path.to_vec();
+            }
+        }
+        Vec::new()
+    }
+
+    /// Goes through every name in the tree but the root's own, parents first and each directory in the order of
+    /// its names.
+    #[must_use]
+    pub fn walk(&self) -> Walk<'_> {
+        Walk::new(self)
+    }
+
+    /// What [`walk`](Self::walk) finds, each path a copy of its own: where directories lie deep within one
+    /// another that is far more than the tree.
     #[must_use]
     pub fn paths(&self) -> Vec<(Vec<u8>, NodeId)> {
         let mut found = Vec::with_capacity(self.nodes.len());
-        self.collect_paths(Self::ROOT, &[], &mut found);
-        found
-    }
-
-    fn collect_paths(&self, dir: NodeId, prefix: &[u8], found: &mut Vec<(Vec<u8>, NodeId)>) {
-        let mut pending = vec![(dir, prefix.to_vec(), 0)];
-        while let Some((dir, prefix, next)) = pending.pop() {
-            let Some(entry) = self.entries(dir).get(next) else {
-                continue;
-            };
-            let mut path = prefix.clone();
-            if !path.is_empty() {
-                path.push(b'/');
-            }
-            path.extend_from_slice(&entry.name);
-            pending.push((dir, prefix, next + 1));
-            found.push((path.clone(), entry.node));
-            pending.push((entry.node, path, 0));
+        let mut names = self.walk();
+        while let Some((path, node)) = names.next_name() {
+            found.push((path.to_vec(), node));
         }
+        found
     }
 
     fn enter(&mut self, dir: NodeId, name: &[u8], node: NodeId) -> Result<(), TreeError> {
@@ -230,24 +266,26 @@ impl Tree {
         let NodeKind::Directory(entries) = &mut self.nodes[dir.index()].kind else {
             return Err(TreeError::NotADirectory { name: lossy(name) });
         };
-        // Sources that sort their names first append here, so large directories cost no moves.
-        match entries.binary_search_by(|entry| (*entry.name).cmp(name)) {
-            Ok(_) => Err(TreeError::Taken { name: lossy(name) }),
-            Err(at) => {
-                entries.insert(
-                    at,
-                    DirEntry {
-                        name: name.into(),
-                        node,
-                    },
-                );
-                Ok(())
-            }
+        let entry = DirEntry {
+            name: name.into(),
+            node,
+        };
+        if entries.insert(entry) {
+            Ok(())
+        } else {
+            Err(TreeError::Taken { name: lossy(name) })
         }
     }
 }
 
-fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// A path as that of its parent and its name.
+pub(crate) fn split_path(path: &[u8]) -> (&[u8], &[u8]) {
+    let path = path.strip_suffix(b"/").unwrap_or(path);
+    let slash = path.iter().rposition(|byte| *byte == b'/');
+    path.split_at(slash.map_or(0, |slash| slash + 1))
+}
+
+pub(crate) fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/')
         .filter(|part| !part.is_empty())
 }
@@ -264,6 +302,11 @@ fn check_name(name: &[u8]) -> Result<(), TreeError> {
         Ok(())
     }
 }
+
+/// Linux's `PATH_MAX` without its NUL. Sources whose paths may not be longer make no tree that is much deeper
+/// than it is large.
+#[cfg(any(feature = "archives", feature = "inspect"))]
+pub(crate) const LONGEST_PATH: usize = 4095;
 
 /// A name for a message, whatever bytes it has.
 pub(crate) fn lossy(name: &[u8]) -> String {

@@ -2,6 +2,8 @@
 
 use kurmadisk_formats::map::DiskMap;
 
+use super::{Entries, Xattrs};
+
 /// The number of a node in its [`Tree`](super::Tree).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(u32);
@@ -43,6 +45,57 @@ pub struct Metadata {
     pub gid: u32,
     /// Time of the last modification.
     pub mtime: Timestamp,
+    /// Extended attributes.
+    pub xattrs: Xattrs,
+    /// What a filesystem is asked to do with it besides.
+    pub flags: FileFlags,
+}
+
+/// Flags of a file, as `chattr` sets them; the bits are those of the kernel's `FS_IOC_GETFLAGS`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct FileFlags(u32);
+
+impl FileFlags {
+    /// No flag.
+    pub const NONE: Self = Self(0);
+    /// Changes are written at once (`S`).
+    pub const SYNC: Self = Self(0x8);
+    /// The file can't be changed, renamed, linked or removed (`i`).
+    pub const IMMUTABLE: Self = Self(0x10);
+    /// The file can only be appended to (`a`).
+    pub const APPEND: Self = Self(0x20);
+    /// Left out by `dump` (`d`).
+    pub const NODUMP: Self = Self(0x40);
+    /// Reading does not change the access time (`A`).
+    pub const NOATIME: Self = Self(0x80);
+    /// Changes of a directory are written at once (`D`).
+    pub const DIRSYNC: Self = Self(0x1_0000);
+
+    const ALL: u32 = 0x8 | 0x10 | 0x20 | 0x40 | 0x80 | 0x1_0000;
+
+    /// The flags known here among `bits`.
+    #[must_use]
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits & Self::ALL)
+    }
+
+    /// As `FS_IOC_GETFLAGS` gives them.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Whether all of `other` are among these.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// These and `other`.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
 }
 
 /// The number of a device, as the running system knows it.
@@ -66,8 +119,8 @@ pub struct DirEntry {
 /// What a node is.
 #[derive(Clone, Debug)]
 pub enum NodeKind {
-    /// A directory and its entries, ascending by name bytes.
-    Directory(Vec<DirEntry>),
+    /// A directory and its entries.
+    Directory(Entries),
     /// A regular file; the map's length is the file's size in bytes.
     File(DiskMap),
     /// A symbolic link and its target.
@@ -90,6 +143,7 @@ pub struct Node {
     /// What it is.
     pub kind: NodeKind,
     pub(super) links: u32,
+    pub(super) implied: bool,
 }
 
 impl Node {
@@ -98,6 +152,7 @@ impl Node {
             meta,
             kind,
             links: 1,
+            implied: false,
         }
     }
 
@@ -105,5 +160,12 @@ impl Node {
     #[must_use]
     pub fn links(&self) -> u32 {
         self.links
+    }
+
+    /// Whether nobody described it: a directory that is there since something lies below it. Over another
+    /// tree it leaves the other's metadata.
+    #[must_use]
+    pub fn is_implied(&self) -> bool {
+        self.implied
     }
 }

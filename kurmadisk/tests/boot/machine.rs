@@ -1,9 +1,10 @@
 //! Disks that boot: an EFI system partition of staged files, started by OVMF.
 
-use kurmadisk::boot::{BootFiles, BootMethod, host_file, stage};
+use kurmadisk::boot::{BootFiles, BootMethod, stage};
 use kurmadisk::fs::FreeSpace;
 use kurmadisk::fs::VolumeSize;
 use kurmadisk::fs::fat::{FatOptions, FatPlan};
+use kurmadisk::host_file;
 use kurmadisk::tree::Tree;
 use kurmadisk_fixtures::debian::debian_root;
 use kurmadisk_fixtures::demo;

@@ -1,8 +1,9 @@
 //! What comes where, and what is refused.
 
 use kurmadisk::boot::{
-    BootFiles, BootMethod, BootSummary, FALLBACK_PATH, StagedFile, host_file, stage, stage_root,
+    BootFiles, BootMethod, BootSummary, FALLBACK_PATH, StagedFile, stage, stage_root,
 };
+use kurmadisk::host_file;
 use kurmadisk::tree::{NodeKind, Timestamp, Tree};
 
 use crate::support::{

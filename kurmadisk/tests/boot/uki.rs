@@ -131,7 +131,7 @@ fn a_real_kernel_keeps_its_content_and_tells_its_release() {
     let stub = stub();
     let kernel = std::fs::read(&root.kernel).unwrap();
     let initrd = std::fs::read(&root.initrd).unwrap();
-    let parts = [&root.kernel, &root.initrd].map(|path| kurmadisk::boot::host_file(path).unwrap());
+    let parts = [&root.kernel, &root.initrd].map(|path| kurmadisk::host_file(path).unwrap());
     let map = uki::build(&UkiParts {
         stub: &content(stub.clone()),
         kernel: &parts[0],

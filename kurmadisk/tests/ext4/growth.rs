@@ -6,20 +6,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-use kurmadisk::fs::ext4::{BlockSize, Ext4Options, Ext4Plan, InodeCount};
+use kurmadisk::fs::ext4::{BlockSize, Ext4Options, Ext4Plan, InodeCount, InodeSize};
 use kurmadisk::fs::{FreeSpace, VolumeSize};
 use kurmadisk::tree::{Metadata, Tree, from_dir};
 use kurmadisk_fixtures::debian::debian_root;
-use kurmadisk_fixtures::oracle::{self, LoopMount, Tool};
+use kurmadisk_fixtures::oracle::{self, LoopMount};
 use kurmadisk_fixtures::qemu::{Firmware, Machine};
 
 use super::support::{
     GIB, Image, Kind, MIB, checked, content, fields, fixed, listing, meta, options, tree_of, write,
-};
-
-const RESIZE2FS: Tool = Tool {
-    program: "resize2fs",
-    package: "e2fsprogs",
 };
 
 fn tree() -> Tree {
@@ -64,6 +59,19 @@ fn grown(image: &Image, size: u64, tree: &Tree) -> LoopMount {
     mount
 }
 
+/// These options, with features added and taken away.
+fn with_features(options: Ext4Options, features: &str) -> Ext4Options {
+    let changes = features.parse().expect("names of features");
+    Ext4Options {
+        features: options.features.changed(changes),
+        ..options
+    }
+}
+
+fn resize2fs(image: &Image) {
+    oracle::resize2fs(image.path(), &[]).expect("it can");
+}
+
 #[test]
 fn resize2fs_makes_it_larger() {
     let tree = tree();
@@ -79,11 +87,61 @@ fn resize2fs_makes_it_larger() {
         let image = checked(&tree, &plan);
         for size in [400 * MIB, 3 * GIB] {
             enlarge(&image, size);
-            let mut command = RESIZE2FS.command().expect("installed");
-            let output = command.arg(image.path()).output().expect("it starts");
-            let text = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert!(output.status.success(), "{text}");
+            resize2fs(&image);
             drop(grown(&image, size, &tree));
+        }
+    }
+}
+
+#[test]
+fn resize2fs_makes_it_a_hundred_times_as_large() {
+    let tree = tree();
+    for features in [
+        "resize_inode",
+        "resize_inode,^64bit",
+        "^64bit",
+        "orphan_file,metadata_csum_seed",
+        "^flex_bg",
+        "^sparse_super",
+        "resize_inode,^metadata_csum",
+        "^metadata_csum,uninit_bg,resize_inode",
+    ] {
+        let short = Ext4Options {
+            inode_size: InodeSize::B128,
+            ..small_blocks()
+        };
+        for options in [options(), small_blocks(), short] {
+            let plan = fixed(&tree, 20 * MIB, &with_features(options, features));
+            let image = checked(&tree, &plan.expect("fits"));
+            enlarge(&image, 2000 * MIB);
+            resize2fs(&image);
+            drop(grown(&image, 2000 * MIB, &tree));
+        }
+    }
+}
+
+#[test]
+fn resize2fs_makes_it_as_small_as_it_can_and_large_again() {
+    let tree = tree();
+    for features in [
+        "",
+        "resize_inode",
+        "resize_inode,^64bit,orphan_file",
+        "^metadata_csum,uninit_bg,^flex_bg",
+        "^sparse_super,^64bit,^extent",
+    ] {
+        for (options, size) in [(options(), 600 * MIB), (small_blocks(), 100 * MIB)] {
+            let plan = fixed(&tree, size, &with_features(options, features)).expect("fits");
+            let image = checked(&tree, &plan);
+            oracle::resize2fs(image.path(), &["-M"]).expect("it can");
+            let found = fields(&image);
+            let number = |field: &str| found[field].parse::<u64>().expect("a number");
+            let bytes = number("Block count") * number("Block size");
+            assert!(bytes < size / 3, "{bytes} of {size}");
+            drop(grown(&image, bytes, &tree));
+            enlarge(&image, 2 * size);
+            resize2fs(&image);
+            drop(grown(&image, 2 * size, &tree));
         }
     }
 }
@@ -102,9 +160,9 @@ grow() {
     umount /mnt
     echo $1 has grown
 }
-grow /dev/vdb
-grow /dev/vdc
-grow /dev/vdd
+for letter in b c d e f g h; do
+    grow /dev/vd$letter
+done
 sync
 echo o > /proc/sysrq-trigger
 sleep 60
@@ -135,10 +193,25 @@ fn drive(image: &Image, snapshot: &str) -> [String; 2] {
 fn the_kernel_makes_it_larger_while_it_is_mounted() {
     let (tree, root) = (tree(), machine());
     let full = VolumeSize::Auto(FreeSpace::Bytes(0));
+    let with = |features: &str, options| {
+        let options = with_features(options, features);
+        let plan = fixed(&tree, 20 * MIB, &options).expect("fits");
+        (plan, 2000 * MIB)
+    };
     let cases = [
         (fixed(&tree, 64 * MIB, &options()).expect("fits"), 20 * GIB),
         (Ext4Plan::new(&tree, full, &options()).expect("fits"), GIB),
         (fixed(&tree, 40 * MIB, &small_blocks()).expect("fits"), GIB),
+        with("resize_inode", options()),
+        with("resize_inode,^64bit,^metadata_csum", options()),
+        with("resize_inode,orphan_file", small_blocks()),
+        with(
+            "^64bit,metadata_csum_seed",
+            Ext4Options {
+                inode_size: InodeSize::B128,
+                ..small_blocks()
+            },
+        ),
     ];
     let cases = cases.map(|(plan, size)| {
         let image = checked(&tree, &plan);
@@ -159,8 +232,9 @@ fn the_kernel_makes_it_larger_while_it_is_mounted() {
         machine = machine.arguments(drive(image, "off"));
     }
     let said = machine.run_to_end().expect("it turns itself off");
-    for drive in ["/dev/vdb", "/dev/vdc", "/dev/vdd"] {
-        assert!(said.contains(&format!("{drive} has grown")), "{said}");
+    for letter in 'b'..='h' {
+        let grown = format!("/dev/vd{letter} has grown");
+        assert!(said.contains(&grown), "{said}");
     }
     for (image, size) in &cases {
         let mount = grown(image, *size, &tree);

@@ -1,8 +1,8 @@
 //! Large directories, large extent trees, and counts at their limits.
 
-use kurmadisk::fs::ext4::{BlockSize, Ext4Options, Ext4Plan};
+use kurmadisk::fs::ext4::{BlockSize, Ext4Options, Ext4Plan, FreeInodes};
 use kurmadisk::fs::{FreeSpace, VolumeSize};
-use kurmadisk::tree::{NodeKind, Tree};
+use kurmadisk::tree::{Entries, NodeKind, Tree};
 use kurmadisk_fixtures::oracle;
 use kurmadisk_formats::map::DiskMap;
 
@@ -24,7 +24,9 @@ fn twenty_thousand_names_in_a_directory() {
     }
     let image = judged(&tree, &smallest(&tree, &options()));
     let listed = oracle::debugfs(image.path(), 0, "ls -p /crowd").expect("debugfs lists it");
-    let names = listed.lines().filter(|line| line.starts_with('/')).count();
+    // Blocks of the index are listed as entries of inode 0.
+    let is_name = |line: &&str| line.starts_with('/') && !line.starts_with("/0/");
+    let names = listed.lines().filter(is_name).count();
     assert_eq!(names, 20_000 + 2);
 }
 
@@ -38,16 +40,62 @@ fn subdirectories_are_counted_up_to_64998() {
     let dir = tree.make_dirs(b"many", &meta()).expect("new");
     for number in 0..64_998 {
         let name = format!("{number:05}");
-        let kind = NodeKind::Directory(Vec::new());
+        let kind = NodeKind::Directory(Entries::new());
         tree.add(dir, name.as_bytes(), meta(), kind).expect("new");
     }
     let image = checked(&tree, &smallest(&tree, &options));
     assert!(stat(&image, "/many").contains("Links: 65000 "));
-    let kind = NodeKind::Directory(Vec::new());
+    let kind = NodeKind::Directory(Entries::new());
     tree.add(dir, b"one more", meta(), kind).expect("new");
     // From here on the number says nothing but that it is unknown.
-    let image = checked(&tree, &smallest(&tree, &options));
+    let plan = smallest(&tree, &options);
+    let image = checked(&tree, &plan);
     assert!(stat(&image, "/many").contains("Links: 1 "));
+    let mount = oracle::mount_loop(image.path(), 0, plan.size()).expect("the kernel mounts it");
+    let dir = mount.path().join("many");
+    assert_eq!(
+        std::fs::read_dir(&dir).expect("a directory").count(),
+        64_999
+    );
+    for name in ["00000", "31415", "64997", "one more"] {
+        assert!(std::fs::metadata(dir.join(name)).expect("there").is_dir());
+    }
+}
+
+#[test]
+fn the_kernel_counts_subdirectories_on() {
+    let mut tree = Tree::new(meta());
+    for (name, count) in [("full", 64_998), ("more", 64_999)] {
+        let dir = tree.make_dirs(name.as_bytes(), &meta()).expect("new");
+        for number in 0..count {
+            let kind = NodeKind::Directory(Entries::new());
+            let name = number.to_string();
+            tree.add(dir, name.as_bytes(), meta(), kind).expect("new");
+        }
+    }
+    let options = Ext4Options {
+        block_size: BlockSize::B1024,
+        free_inodes: FreeInodes {
+            count: 100,
+            per_mille: 0,
+        },
+        ..options()
+    };
+    // The kernel keeps up to 4096 blocks for itself.
+    let size = VolumeSize::Auto(FreeSpace::Bytes(8 << 20));
+    let image = checked(&tree, &Ext4Plan::new(&tree, size, &options).expect("fits"));
+    let mount = oracle::mount_loop_writable(image.path()).expect("the kernel mounts it");
+    for name in ["full", "more"] {
+        let dir = mount.path().join(name);
+        for number in 0..20 {
+            std::fs::create_dir(dir.join(format!("new {number}"))).expect("room");
+            std::fs::remove_dir(dir.join(number.to_string())).expect("there");
+        }
+    }
+    drop(mount);
+    oracle::e2fsck_clean(image.path(), 0).expect("clean after use");
+    assert!(stat(&image, "/full").contains("Links: 1 "));
+    assert!(stat(&image, "/more").contains("Links: 1 "));
 }
 
 #[test]

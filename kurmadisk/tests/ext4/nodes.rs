@@ -2,7 +2,7 @@
 
 use kurmadisk::fs::ext4::{BlockSize, Ext4Options};
 use kurmadisk::fs::{FreeSpace, VolumeSize};
-use kurmadisk::tree::{DeviceNumber, Metadata, NodeKind, Timestamp, Tree};
+use kurmadisk::tree::{DeviceNumber, Entries, Metadata, NodeKind, Timestamp, Tree};
 use kurmadisk_formats::map::DiskMap;
 
 use super::support::{
@@ -24,6 +24,7 @@ fn every_kind() -> Tree {
             seconds: 1_234_567_890,
             nanos: 123_456_789,
         },
+        ..Metadata::default()
     };
     let late = Metadata {
         mtime: Timestamp {
@@ -40,7 +41,7 @@ fn every_kind() -> Tree {
         ("largest", NodeKind::BlockDevice(device(4095, 1_048_575))),
         ("pipe", NodeKind::Fifo),
         ("socket", NodeKind::Socket),
-        ("directory", NodeKind::Directory(Vec::new())),
+        ("directory", NodeKind::Directory(Entries::new())),
         ("file", NodeKind::File(content(&[7; 10_000]))),
     ];
     for (name, kind) in nodes {
@@ -262,4 +263,12 @@ fn the_same_input_gives_the_same_bytes_and_content_is_not_copied() {
     let map = plan.build(&tree).expect("builds");
     assert!(map.data_len() < 120 * KIB, "{}", map.data_len());
     checked(&tree, &plan);
+}
+
+#[test]
+fn a_file_of_the_name_lost_and_found_is_kept() {
+    let tree = tree_of(&[("lost+found", b"a file")]);
+    let plan = fixed(&tree, MIB, &options()).expect("fits");
+    let image = judged(&tree, &plan);
+    assert_eq!(read_back(&image).len(), 2);
 }

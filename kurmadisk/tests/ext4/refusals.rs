@@ -62,11 +62,15 @@ fn what_ext4_cannot_hold_is_named() {
     let metas = [
         (
             time(-2_147_483_649, 0),
-            "the time -2147483649 s is outside of ext4's years 1901 to 2446; give it another",
+            "the time -2147483649 s is outside of ext4's years 1901 to 2310 and 2378 to 2446; give it another",
+        ),
+        (
+            time(10_737_418_240, 0),
+            "the time 10737418240 s is outside of ext4's years 1901 to 2310 and 2378 to 2446; give it another",
         ),
         (
             time(15_032_385_536, 0),
-            "the time 15032385536 s is outside of ext4's years 1901 to 2446; give it another",
+            "the time 15032385536 s is outside of ext4's years 1901 to 2310 and 2378 to 2446; give it another",
         ),
         (
             time(0, 1_000_000_000),
@@ -78,6 +82,13 @@ fn what_ext4_cannot_hold_is_named() {
                 ..meta()
             },
             "the mode 0o100644 has bits beyond 0o7777; leave them out",
+        ),
+        (
+            Metadata {
+                gid: u32::MAX,
+                ..meta()
+            },
+            "the number 4294967295 means no user and no group to Linux; give it another owner",
         ),
     ];
     for (meta, reason) in metas {
@@ -115,7 +126,14 @@ fn options_out_of_range_are_named() {
                 label: "seventeen bytes!!".to_owned(),
                 ..options()
             },
-            "the label \"seventeen bytes!!\" has 17 bytes; ext4 has room for 16",
+            "the label \"seventeen bytes!!\" has 17 bytes; ext4 has room for 16, without control characters",
+        ),
+        (
+            Ext4Options {
+                label: "a\0b".to_owned(),
+                ..options()
+            },
+            "the label \"a\\0b\" has 3 bytes; ext4 has room for 16, without control characters",
         ),
         (
             Ext4Options {
@@ -136,7 +154,7 @@ fn options_out_of_range_are_named() {
                 inodes: InodeCount::Exact(11),
                 ..options()
             },
-            "11 inodes were asked for and the tree needs 12; ask for as many, or for none",
+            "11 inodes were asked for and the tree needs 12: 1 more; ask for as many, or for none",
         ),
         (
             Ext4Options {
@@ -148,12 +166,12 @@ fn options_out_of_range_are_named() {
         (
             time(1 << 40, 0),
             "the filesystem's time, 1099511627776 s and 0 ns, is none: seconds are of the years 1901 to \
-             2446, nanoseconds less than 1000000000",
+             2310 and 2378 to 2446, nanoseconds less than 1000000000",
         ),
         (
             time(0, u32::MAX),
-            "the filesystem's time, 0 s and 4294967295 ns, is none: seconds are of the years 1901 to 2446, \
-             nanoseconds less than 1000000000",
+            "the filesystem's time, 0 s and 4294967295 ns, is none: seconds are of the years 1901 to 2310 and \
+             2378 to 2446, nanoseconds less than 1000000000",
         ),
     ];
     for (options, message) in cases {
@@ -178,9 +196,10 @@ fn a_size_that_is_too_small_names_one_that_will_do() {
             panic!("{text}");
         };
         let expected = format!(
-            "the filesystem has {} blocks of 4096 bytes and its content and tables need {needed}; give it at \
-             least {} bytes, or \"auto\"",
+            "the filesystem has {} blocks of 4096 bytes and its content and tables need {needed}: {} \
+             more; give it at least {} bytes, or \"auto\"",
             size / 4096,
+            needed - size / 4096,
             needed * 4096
         );
         assert_eq!(text, expected);

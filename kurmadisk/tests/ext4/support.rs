@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use ext4_view::Ext4;
 use kurmadisk::fs::VolumeSize;
-use kurmadisk::fs::ext4::{BlockSize, Ext4Error, Ext4Options, Ext4Plan};
-use kurmadisk::tree::{Metadata, Node, NodeKind, Timestamp, Tree};
+use kurmadisk::fs::ext4::{BlockSize, Ext4Error, Ext4Options, Ext4Plan, InodeSize, read_tree};
+use kurmadisk::tree::{Metadata, Node, NodeKind, Timestamp, Tree, digest};
 use kurmadisk_fixtures::oracle;
 use kurmadisk_formats::emit::write_map;
+use kurmadisk_formats::error::chain;
 use kurmadisk_formats::map::DiskMap;
 use kurmadisk_formats::output::NewFile;
 use kurmadisk_formats::read_at::ReadAt;
@@ -231,7 +232,7 @@ pub fn judged(tree: &Tree, plan: &Ext4Plan) -> Image {
     image
 }
 
-/// Builds the filesystem; asks e2fsck alone.
+/// Builds the filesystem; asks e2fsck, and reads it again.
 pub fn checked(tree: &Tree, plan: &Ext4Plan) -> Image {
     let map = plan.build(tree).expect("the tree is the planned one");
     assert_eq!(map.len(), plan.size());
@@ -239,7 +240,23 @@ pub fn checked(tree: &Tree, plan: &Ext4Plan) -> Image {
     if let Err(error) = oracle::e2fsck_clean(image.path(), 0) {
         panic!("{error}\n{:?}, {} blocks", plan.options(), plan.blocks());
     }
+    let again = read_tree(&map).unwrap_or_else(|error| panic!("{}", chain(&error)));
+    let mut expected = tree.clone();
+    if plan.options().inode_size == InodeSize::B128 {
+        drop_nanoseconds(&mut expected);
+    }
+    assert!(listing(&again) == listing(&expected), "another tree");
+    // Attributes, flags, holes and hard links too.
+    assert_eq!(digest(&again), digest(&expected), "other metadata");
     image
+}
+
+/// Short inodes have no room for them.
+fn drop_nanoseconds(tree: &mut Tree) {
+    let ids: Vec<_> = tree.nodes().map(|(id, _)| id).collect();
+    for id in ids {
+        tree.metadata_mut(id).mtime.nanos = 0;
+    }
 }
 
 /// The fields dumpe2fs prints of the superblock.

@@ -189,3 +189,34 @@ fn every_type_and_sector_size_is_clean() {
         judged(&tree, &plan);
     }
 }
+
+#[test]
+fn the_data_area_is_aligned_as_asked() {
+    let tree = tree_of(&ESP_FILES);
+    for (fat_type, sector_size, size) in [
+        (FatType::Fat12, 512, 20 * MIB),
+        (FatType::Fat12, 4096, 32 * MIB),
+        (FatType::Fat16, 512, 40 * MIB),
+        (FatType::Fat16, 4096, 64 * MIB),
+        (FatType::Fat32, 512, 64 * MIB),
+        (FatType::Fat32, 4096, 300 * MIB),
+    ] {
+        for alignment in [sector_size, 65_536, 1 << 20, 4 << 20, 16 << 20] {
+            let options = FatOptions {
+                sector_size,
+                data_alignment: Some(alignment),
+                ..forced(fat_type, None)
+            };
+            let plan = plan_of(&tree, size, &options).expect("fits");
+            assert_eq!(plan.data_offset() % u64::from(alignment), 0);
+            judged(&tree, &plan);
+            // The data area begins no later than it must.
+            let closest = FatOptions {
+                data_alignment: Some(sector_size),
+                ..options
+            };
+            let closest = plan_of(&tree, size, &closest).expect("fits");
+            assert!(plan.data_offset() < closest.data_offset() + u64::from(alignment));
+        }
+    }
+}

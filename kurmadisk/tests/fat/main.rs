@@ -1,8 +1,14 @@
-//! FAT volumes, judged by fsck.fat, mtools and the `fatfs` crate.
+//! FAT volumes, judged by fsck.fat, mtools, 7-Zip, the Linux kernel and the `fatfs` crate.
 
 mod content;
+mod firmware;
+mod kernel;
 mod layout;
 mod limits;
+mod metadata;
+mod mkfs;
+mod names;
+mod partition;
 mod random;
 mod refusals;
 mod sizes;

@@ -88,10 +88,24 @@ fn sizes_and_options_out_of_range_are_named() {
             sectors_per_cluster: Some(3),
             ..options()
         },
+        FatOptions {
+            data_alignment: Some(3 << 20),
+            ..options()
+        },
+        FatOptions {
+            data_alignment: Some(32 << 20),
+            ..options()
+        },
+        FatOptions {
+            data_alignment: Some(512),
+            sector_size: 4096,
+            ..options()
+        },
     ];
+    let fields = ["label", "sector_size", "sectors_per_cluster"];
     for (options, field) in bad
         .iter()
-        .zip(["label", "sector_size", "sectors_per_cluster"])
+        .zip(fields.into_iter().chain(["data_alignment"; 3]))
     {
         let error = plan_of(&tree, 64 * MIB, options).expect_err(field);
         assert!(error.to_string().starts_with(field), "{error}");

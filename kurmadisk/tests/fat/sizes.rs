@@ -2,8 +2,14 @@
 
 use kurmadisk::fs::fat::{FatError, FatOptions, FatPlan, FatType};
 use kurmadisk::fs::{FreeSpace, VolumeSize};
+use kurmadisk::tree::Tree;
+use kurmadisk_fixtures::oracle;
+use kurmadisk_formats::map::DiskMap;
+use proptest::prelude::*;
 
-use super::support::{ESP_FILES, MIB, forced, judged, options, plan_of, tree_of};
+use super::support::{
+    ESP_FILES, MIB, forced, judged, listing, meta, options, plan_of, tree_of, write,
+};
 
 #[test]
 fn automatic_size_is_the_smallest() {
@@ -34,6 +40,54 @@ fn automatic_size_is_the_smallest() {
     }
 }
 
+/// Whether a volume of `size` bytes holds the tree and leaves what is asked.
+fn is_enough(tree: &Tree, size: u64, free: FreeSpace, options: &FatOptions) -> bool {
+    plan_of(tree, size, options).is_ok_and(|plan| match free {
+        FreeSpace::Bytes(bytes) => plan.free_bytes() >= bytes,
+        FreeSpace::PerMille(share) => {
+            let free = u64::from(plan.free_clusters()) * 1000;
+            free >= u64::from(plan.cluster_count()) * u64::from(share)
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Of all sizes up to the automatic one, and up to a limit where there is none, only itself is enough.
+    #[test]
+    fn no_size_below_the_automatic_one_is_enough(
+        files in prop::collection::vec(0..400_000_usize, 0..4),
+        free in prop_oneof![
+            (0..600_u16).prop_map(FreeSpace::PerMille),
+            (0..500_000_u64).prop_map(FreeSpace::Bytes),
+        ],
+        fat_type in prop::option::of(prop::sample::select(&[FatType::Fat12, FatType::Fat16])),
+        sector_size in prop::sample::select(&[512_u32, 4096]),
+        sectors_per_cluster in prop::option::of(prop::sample::select(&[1_u32, 2, 8])),
+        data_alignment in prop::option::weighted(0.3, prop::sample::select(&[4096_u32, 1 << 20])),
+    ) {
+        let mut tree = Tree::new(meta());
+        for (number, len) in files.into_iter().enumerate() {
+            let path = format!("directory/file {number}");
+            tree.place_file(path.as_bytes(), meta(), DiskMap::new(len as u64)).expect("new");
+        }
+        let options = FatOptions {
+            fat_type,
+            sector_size,
+            sectors_per_cluster,
+            data_alignment,
+            ..options()
+        };
+        let auto = FatPlan::new(&tree, VolumeSize::Auto(free), &options).map(|plan| plan.size());
+        let limit = auto.as_ref().map_or(4 * MIB, |size| *size);
+        let enough = (0..=limit)
+            .step_by(sector_size as usize)
+            .filter(|size| is_enough(&tree, *size, free, &options));
+        prop_assert_eq!(enough.collect::<Vec<_>>(), auto.into_iter().collect::<Vec<_>>());
+    }
+}
+
 #[test]
 fn automatic_size_leaves_free_space() {
     let tree = tree_of(&[("large", &vec![1; 300_000]), ("small", b"2")]);
@@ -56,6 +110,37 @@ fn automatic_size_leaves_free_space() {
             plan.size()
         );
         judged(&tree, &plan);
+        let free = FreeSpace::Bytes(bytes);
+        for sectors in 1..200 {
+            let less = plan.size() - sectors * 512;
+            assert!(!is_enough(&tree, less, free, &options()), "{less}");
+        }
+    }
+}
+
+#[test]
+fn sizes_end_with_the_numbers_of_sectors() {
+    let tree = tree_of(&ESP_FILES);
+    for sector_size in [512, 4096] {
+        let options = FatOptions {
+            sector_size,
+            ..options()
+        };
+        let error = plan_of(&tree, 1 << 62, &options).expect_err("too large");
+        let FatError::Unsuitable { largest, .. } = error else {
+            panic!("{error}");
+        };
+        assert!(largest > 2 << 40 || largest == u64::from(u32::MAX) * 512);
+        let plan = plan_of(&tree, largest, &options).expect("the size it names");
+        assert_eq!(plan.size(), largest);
+        let image = write(&plan.build(&tree).expect("builds"));
+        let found = oracle::mdir_paths(image.path(), 0).expect("mdir reads it");
+        assert_eq!(found.len(), listing(&tree).len());
+        for free in [FreeSpace::Bytes(largest), FreeSpace::Bytes(u64::MAX)] {
+            let error = FatPlan::new(&tree, VolumeSize::Auto(free), &options);
+            let error = error.expect_err("no volume has so much");
+            assert!(matches!(error, FatError::TooMuch { .. }), "{error}");
+        }
     }
 }
 

@@ -102,6 +102,10 @@ fn containers_by_qemu_hold_the_same() {
         ("vdi", None, "vdi"),
         ("vmdk", Some("subformat=monolithicSparse"), "vmdk"),
         ("vmdk", Some("subformat=streamOptimized"), "vmdk-stream"),
+        ("vpc", Some("force_size=on"), "vhd"),
+        ("vpc", Some("force_size=on,subformat=fixed"), "vhd-fixed"),
+        ("vhdx", None, "vhdx"),
+        ("vhdx", Some("subformat=fixed"), "vhdx-fixed"),
     ] {
         let image = folder.path().join(name);
         let mut arguments = vec!["convert", "-f", "raw", "-O", format];
@@ -112,7 +116,7 @@ fn containers_by_qemu_hold_the_same() {
         let said = oracle::qemu_img_info_json(&image, format).unwrap();
         assert_eq!(said["virtual-size"], report.disk.size);
         let facts = serde_json::to_value(&report.container).unwrap();
-        if let Some(subformat) = subformat {
+        if let ("vmdk", Some(subformat)) = (format, subformat) {
             let (_, create_type) = subformat.split_once('=').unwrap();
             assert_eq!(facts["facts"]["create-type"], create_type);
             let cid = said["format-specific"]["data"]["cid"].as_u64().unwrap();

@@ -61,7 +61,12 @@ fn in_every_format(plan: &Plan) -> Vec<ImageReport> {
             plan.write(*format, &path, &mut |_| ControlFlow::Continue(()))
                 .unwrap();
             let report = inspect::image(&path).unwrap();
-            assert_eq!(report.container.format, format.name());
+            // Nothing tells that a raw image has no holes.
+            let read_as = match format {
+                ImageFormat::RawFixed => ImageFormat::Raw,
+                other => *other,
+            };
+            assert_eq!(report.container.format, read_as.name());
             let len = std::fs::metadata(&path).unwrap().len();
             assert_eq!(report.container.file_size, len);
             assert!(report.container.allocated > 0);
@@ -73,7 +78,7 @@ fn in_every_format(plan: &Plan) -> Vec<ImageReport> {
         .iter()
         .map(|report| serde_json::to_value(&report.disk).unwrap())
         .collect();
-    assert_eq!(disks.len(), 4);
+    assert_eq!(disks.len(), ImageFormat::ALL.len());
     assert!(disks.iter().all(|disk| *disk == disks[0]));
     reports
 }
@@ -128,11 +133,15 @@ fn containers_say_what_they_are() {
         facts["facts"][name].as_str().unwrap_or("").to_owned()
     };
     let reports = in_every_format(&small());
-    let [raw, vdi, vmdk, stream] = &reports[..] else {
-        panic!("four formats")
+    let of = |format: ImageFormat| {
+        let at = ImageFormat::ALL.iter().position(|each| *each == format);
+        &reports[at.unwrap()]
     };
-    assert_eq!(raw.container.facts, []);
+    let [vdi, vmdk, stream] =
+        [ImageFormat::Vdi, ImageFormat::Vmdk, ImageFormat::VmdkStream].map(of);
+    assert_eq!(of(ImageFormat::Raw).container.facts, []);
     assert_eq!(fact(vdi, "type"), "dynamic");
+    assert_eq!(fact(of(ImageFormat::VdiFixed), "type"), "fixed");
     assert_eq!(fact(vdi, "uuid").len(), 36);
     assert_eq!(fact(vmdk, "create-type"), "monolithicSparse");
     assert_eq!(fact(stream, "create-type"), "streamOptimized");

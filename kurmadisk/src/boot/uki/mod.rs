@@ -16,7 +16,7 @@
 
 use kurmadisk_formats::map::DiskMap;
 
-use super::host_file::in_memory;
+use super::in_memory::in_memory;
 use super::kernel::Kernel;
 use super::pe::spec::{SCN_CNT_CODE, SCN_CNT_INITIALIZED_DATA, SCN_MEM_READ};
 use super::pe::{NewSection, Pe, PeFault, append};

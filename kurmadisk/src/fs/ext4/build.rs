@@ -1,29 +1,28 @@
 //! The plan as an extent map: metadata encoded, contents referred to.
 
+mod own;
+
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 use kurmadisk_formats::map::{DiskMap, MapBuilder};
 use zerocopy::IntoBytes;
 
+use super::check::MOST_LINKS;
 use super::checksum::Checksum;
-use super::dir::{self, Entry};
+use super::dir;
 use super::error::Ext4Error;
 use super::extents::{self, BlockRun};
+use super::features::Feature;
 use super::group::{self, Bitmap, GroupUse};
+use super::indirect::{self, Mapping};
 use super::inode::{self, Block, FAST_SYMLINK, InodeFields};
-use super::journal;
-use super::numbers::LOST_FOUND;
 use super::places::Place;
 use super::plan::Ext4Plan;
-use super::spec::{
-    FIRST_INODE, INODE_SIZE, Inode, JOURNAL_INODE, ROOT_INODE, SUPERBLOCK_OFFSET, file_type,
-};
+use super::spec::{FIRST_INODE, Inode, JOURNAL_INODE, ROOT_INODE, SUPERBLOCK_OFFSET, file_type};
 use super::superblock::{self, Totals};
+use super::xattr::Stored;
 use crate::tree::{Metadata, NodeId, NodeKind, Tree};
-
-/// A directory with more subdirectories has 1 as its number of links (`dir_nlink`).
-const MOST_LINKS: usize = 64998;
 
 impl Ext4Plan {
     /// The filesystem as an extent map of [`size`](Self::size) bytes.
@@ -34,19 +33,24 @@ impl Ext4Plan {
         let mut builder = Builder {
             plan: self,
             tree,
-            seed: Checksum::seed(self.options.uuid),
+            seed: self.checksum_seed(),
             map: MapBuilder::new(self.size()),
             inodes: Vec::new(),
             directories: vec![0; self.geometry.division.groups as usize],
         };
         builder.inodes();
+        builder.resize();
         let journal = builder.journal();
+        if let Some(inode) = self.numbers.orphan_file {
+            builder.orphan_file(inode);
+        }
         if let Some(inode) = self.numbers.lost_found {
             builder.lost_found(inode);
         }
         for id in &self.numbers.order {
             builder.node(*id);
         }
+        builder.attributes();
         builder.tables();
         builder.groups(journal);
         Ok(builder.map.finish()?)
@@ -71,11 +75,25 @@ struct Draft<'a> {
     type_bits: u16,
     links: u16,
     place: &'a Place,
+    /// Whether it is a directory with an index.
+    indexed: bool,
+    attributes: Stored<'a>,
 }
 
 impl Builder<'_> {
     fn block_size(&self) -> usize {
         self.plan.options.block_size.bytes() as usize
+    }
+
+    fn inode_size(&self) -> usize {
+        self.plan.options.inode_size.bytes().into()
+    }
+
+    fn inode_format(&self) -> inode::Format {
+        inode::Format {
+            block_size: self.plan.options.block_size.bytes(),
+            inode_size: self.plan.options.inode_size,
+        }
     }
 
     fn offset(&self, block: u64) -> u64 {
@@ -95,7 +113,7 @@ impl Builder<'_> {
     fn inodes(&mut self) {
         self.inodes = (0..self.plan.geometry.division.groups)
             .map(|group| {
-                let bytes = self.used_inodes(group) as usize * usize::from(INODE_SIZE);
+                let bytes = self.used_inodes(group) as usize * self.inode_size();
                 BytesMut::zeroed(bytes)
             })
             .collect();
@@ -105,106 +123,49 @@ impl Builder<'_> {
         let index = number - 1;
         let per_group = self.plan.geometry.division.inodes_per_group;
         let group = (index / per_group) as usize;
-        let at = (index % per_group) as usize * usize::from(INODE_SIZE);
-        self.inodes[group][at..at + usize::from(INODE_SIZE)].copy_from_slice(inode.as_bytes());
+        let at = (index % per_group) as usize * self.inode_size();
+        let used = &inode.as_bytes()[..self.inode_size()];
+        self.inodes[group][at..at + used.len()].copy_from_slice(used);
         if inode.mode.get() & 0xf000 == file_type::DIRECTORY.0 {
             self.directories[group] += 1;
         }
     }
 
-    /// The extent tree of a place; its blocks outside the inode go into the map.
-    fn extents(&mut self, place: &Place, seed: Checksum) -> [u8; 60] {
+    /// How an inode tells where a place is; the blocks for that outside the inode go into the map.
+    fn mapping(&mut self, place: &Place, seed: Checksum) -> Block {
         let places = &self.plan.places;
-        let (root, nodes) = extents::tree(
-            places.runs(place),
-            places.tree_blocks(place),
-            self.block_size(),
-            seed,
-        );
+        let (runs, blocks) = (places.runs(place), places.tree_blocks(place));
+        let (block, nodes) = match Mapping::new(self.plan.options.features) {
+            Mapping::Extents => {
+                let (root, nodes) = extents::tree(runs, blocks, self.block_size(), seed);
+                (Block::Extents(root), nodes)
+            }
+            Mapping::Blocks => {
+                let (root, lists) = indirect::lists(runs, blocks, self.block_size());
+                (Block::Plain(root), lists)
+            }
+        };
         for (block, bytes) in nodes {
             self.map.push_bytes(self.offset(block), bytes);
         }
-        root
+        block
     }
 
-    /// Puts blocks of metadata at the places of their runs, and those of a run in one piece.
-    fn put_blocks(&mut self, runs: &[BlockRun], blocks: &[Vec<u8>]) {
-        let mut blocks = blocks.iter();
+    /// Puts metadata at the places of its runs.
+    fn put_blocks(&mut self, runs: &[BlockRun], bytes: Vec<u8>) {
+        let mut rest = Bytes::from(bytes);
         for run in runs {
-            let bytes: Vec<u8> = blocks
-                .by_ref()
-                .take(run.len as usize)
-                .flatten()
-                .copied()
-                .collect();
-            self.map.push_bytes(self.offset(run.start), bytes);
+            let len = run.len as usize * self.block_size();
+            let piece = rest.split_to(len.min(rest.len()));
+            self.map.push_bytes(self.offset(run.start), piece);
         }
     }
 
-    /// The journal's inode and superblock; gives what the filesystem's superblock repeats of it.
-    fn journal(&mut self) -> Option<([u8; 60], u64)> {
-        let place = self.plan.places.journal.clone();
-        let blocks = self.plan.journal_blocks();
-        let first = self.plan.places.runs(&place).first()?.start;
-        let count = u32::try_from(blocks).expect("a journal has at most 2^32 blocks");
-        let bytes = journal::superblock(count, self.plan.options.block_size.bytes());
-        self.map.push_bytes(self.offset(first), bytes);
-        let seed = self.seed.for_inode(JOURNAL_INODE);
-        let root = self.extents(&place, seed);
-        let time = self.plan.options.time;
-        let fields = InodeFields {
-            meta: &Metadata {
-                mode: 0o600,
-                mtime: time,
-                ..Metadata::default()
-            },
-            type_bits: file_type::REGULAR.0,
-            links: 1,
-            size: self.offset(blocks),
-            blocks: self.plan.places.blocks(&place),
-            block: Block::Extents(root),
-            created: time,
-        };
-        let inode = inode::encode(&fields, self.plan.options.block_size.bytes(), seed);
-        self.put_inode(JOURNAL_INODE, &inode);
-        Some((root, fields.size))
-    }
-
-    fn lost_found(&mut self, number: u32) {
-        let plan = self.plan;
-        let time = plan.options.time;
-        let meta = Metadata {
-            mode: 0o700,
-            mtime: time,
-            ..Metadata::default()
-        };
-        let seed = self.seed.for_inode(number);
-        let runs = plan.places.runs(&plan.places.lost_found);
-        let count: u32 = runs.iter().map(|run| run.len).sum();
-        let mut blocks = dir::blocks(
-            number,
-            ROOT_INODE,
-            std::iter::empty(),
-            self.block_size(),
-            seed,
-        );
-        blocks.resize(count as usize, dir::empty_block(self.block_size(), seed));
-        self.put_blocks(runs, &blocks);
-        let place = &plan.places.lost_found;
-        let draft = Draft {
-            number,
-            meta: &meta,
-            type_bits: file_type::DIRECTORY.0,
-            links: 2,
-            place,
-        };
-        self.finish_inode(&draft, self.blocks_len(place), None);
-    }
-
     fn node(&mut self, id: NodeId) {
-        let number = self.plan.numbers.inodes[id.index()];
+        let plan = self.plan;
+        let number = plan.numbers.inodes[id.index()];
         let node = self.tree.node(id);
-        let place = &self.plan.places.nodes[id.index()];
+        let place = &plan.places.nodes[id.index()];
         // The plan refused more names than the field can count.
         let mut links = u16::try_from(node.links()).unwrap_or(u16::MAX);
         let (size, block) = match &node.kind {
@@ -229,6 +190,8 @@ impl Builder<'_> {
             type_bits,
             links,
             place,
+            indexed: self.plan.directories.is_indexed(id),
+            attributes: plan.attributes.of(id, &plan.places.attributes),
         };
         self.finish_inode(&draft, size, block);
     }
@@ -236,7 +199,7 @@ impl Builder<'_> {
     /// A symbolic link's target: in `i_block` when it is short, else in a block of its own.
     fn symlink(&mut self, target: &[u8], place: &Place) -> Option<[u8; 60]> {
         if target.len() > FAST_SYMLINK {
-            self.put_blocks(self.plan.places.runs(place), &[target.to_vec()]);
+            self.put_blocks(self.plan.places.runs(place), target.to_vec());
             return None;
         }
         let mut block = [0; 60];
@@ -250,12 +213,13 @@ impl Builder<'_> {
         runs.iter().map(|run| self.offset(run.len.into())).sum()
     }
 
-    /// An inode of `size` bytes, with `block` as its `i_block` unless it has an extent tree.
-    fn finish_inode(&mut self, draft: &Draft<'_>, size: u64, block: Option<[u8; 60]>) {
+    /// An inode of `size` bytes, with `block` as its `i_block` unless that tells where its blocks lie; gives its
+    /// `i_block`.
+    fn finish_inode(&mut self, draft: &Draft<'_>, size: u64, block: Option<[u8; 60]>) -> [u8; 60] {
         let seed = self.seed.for_inode(draft.number);
         let block = match block {
             Some(bytes) => Block::Plain(bytes),
-            None => Block::Extents(self.extents(draft.place, seed)),
+            None => self.mapping(draft.place, seed),
         };
         let fields = InodeFields {
             meta: draft.meta,
@@ -264,39 +228,26 @@ impl Builder<'_> {
             size,
             blocks: self.plan.places.blocks(draft.place),
             block,
+            indexed: draft.indexed,
+            attributes: draft.attributes,
             created: draft.meta.mtime,
         };
-        let inode = inode::encode(&fields, self.plan.options.block_size.bytes(), seed);
+        let inode = inode::encode(&fields, self.inode_format(), seed);
         self.put_inode(draft.number, &inode);
+        inode.block
     }
 
     /// A directory's blocks; gives its number of links.
     fn directory(&mut self, id: NodeId, number: u32) -> u16 {
         let plan = self.plan;
-        let tree = self.tree;
-        let lost_found = plan
-            .numbers
-            .lost_found
-            .filter(|_| id == Tree::ROOT)
-            .map(|inode| Entry {
-                inode,
-                name: LOST_FOUND,
-                file_type: file_type::DIRECTORY.1,
-            });
-        let entries = tree.entries(id).iter().map(|entry| Entry {
-            inode: plan.numbers.inodes[entry.node.index()],
-            name: &entry.name,
-            file_type: inode::type_of(&tree.node(entry.node).kind).1,
-        });
-        let entries: Vec<_> = lost_found.into_iter().chain(entries).collect();
-        let directories = entries
-            .iter()
+        let directories = dir::entries(self.tree, &plan.numbers, id)
             .filter(|entry| entry.file_type == file_type::DIRECTORY.1)
             .count();
-        let parent = plan.numbers.parents[id.index()];
         let seed = self.seed.for_inode(number);
-        let blocks = dir::blocks(number, parent, entries.into_iter(), self.block_size(), seed);
-        self.put_blocks(plan.places.runs(&plan.places.nodes[id.index()]), &blocks);
+        let blocks = plan
+            .directories
+            .encode(self.tree, &plan.numbers, id, seed.enabled());
+        self.put_blocks(plan.places.runs(&plan.places.nodes[id.index()]), blocks);
         match u16::try_from(directories + 2) {
             Ok(links) if directories <= MOST_LINKS => links,
             _ => 1,
@@ -316,6 +267,15 @@ impl Builder<'_> {
         }
     }
 
+    /// The blocks of attributes that inodes share.
+    fn attributes(&mut self) {
+        let plan = self.plan;
+        for (index, number) in plan.places.attributes.iter().enumerate() {
+            let bytes = plan.attributes.block(index, *number, self.seed);
+            self.map.push_bytes(self.offset(*number), bytes);
+        }
+    }
+
     fn tables(&mut self) {
         let tables = &self.plan.geometry.tables;
         for (bytes, tables) in std::mem::take(&mut self.inodes).into_iter().zip(tables) {
@@ -327,6 +287,14 @@ impl Builder<'_> {
     /// Bitmaps, descriptors and superblocks.
     fn groups(&mut self, journal: Option<([u8; 60], u64)>) {
         let division = &self.plan.geometry.division;
+        let features = self.plan.options.features;
+        let format = group::Format {
+            size: division.shape.descriptor_size(),
+            seed: self.seed,
+            crc16: features
+                .has(Feature::UninitBg)
+                .then_some(self.plan.options.uuid),
+        };
         let mut descriptors = Vec::new();
         let (mut free_blocks, mut free_inodes) = (0_u64, 0_u32);
         for number in 0..division.groups {
@@ -343,13 +311,14 @@ impl Builder<'_> {
                     self.map.push_bytes(self.offset(block), bytes.clone());
                 }
             }
-            let descriptor = group::descriptor(number, &content, self.seed);
-            descriptors.extend_from_slice(descriptor.as_bytes());
+            descriptors.extend(group::descriptor(number, &content, format));
         }
         let totals = Totals {
             free_blocks,
             free_inodes,
             journal,
+            orphan_file: self.plan.numbers.orphan_file,
+            large_dir: self.plan.directories.needs_large_dir(),
         };
         let primary = superblock::primary(&self.plan.options, division, &totals);
         let descriptors = Bytes::from(descriptors);
@@ -373,13 +342,18 @@ impl Builder<'_> {
     fn group(&self, number: u32) -> GroupUse {
         let geometry = &self.plan.geometry;
         let division = &geometry.division;
+        let features = self.plan.options.features;
         let blocks = division.group_blocks(number);
         let used = self.used_ranges(&blocks);
         let used_blocks: u64 = used.iter().map(|range| range.end - range.start).sum();
-        let own = division.backup(number).map_or(0, |own| own.end - own.start);
+        let mut own = division.backup(number).map_or(0, |own| own.end - own.start);
+        if !features.has(Feature::FlexBg) {
+            own += 2 + division.table_blocks();
+        }
         let last = number + 1 == division.groups;
+        let lazy = features.has_group_checksums();
         // The kernel makes the bitmap of a group that holds nothing but its own copies.
-        let block_bitmap = if used_blocks == own && !last && number > 0 {
+        let block_bitmap = if lazy && used_blocks == own && !last && number > 0 {
             Bitmap::Uninitialised
         } else {
             let summed = division.blocks_per_group() as usize / 8;
@@ -387,7 +361,7 @@ impl Builder<'_> {
         };
         let per_group = division.inodes_per_group;
         let used_inodes = self.used_inodes(number);
-        let inode_bitmap = if used_inodes == 0 {
+        let inode_bitmap = if lazy && used_inodes == 0 {
             Bitmap::Uninitialised
         } else {
             let used = std::iter::once(0..u64::from(used_inodes)).collect::<Vec<_>>();

@@ -3,45 +3,75 @@
 
 use uuid::Uuid;
 
-/// A running checksum.
+/// A running checksum; or none, in a filesystem whose metadata has no checksums: then every field for one
+/// is zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Checksum(u32);
+pub struct Checksum(Option<u32>);
 
 impl Checksum {
     /// Nothing summed yet.
-    pub const START: Self = Self(!0);
+    pub const START: Self = Self(Some(!0));
+    /// Nothing is summed.
+    pub const OFF: Self = Self(None);
 
     /// The seed all of a filesystem's checksums but the superblock's begin with.
     pub fn seed(uuid: Uuid) -> Self {
         Self::START.update(uuid.as_bytes())
     }
 
-    /// The seed of an inode's own structures: its number and generation (always 0 here) follow
-    /// the filesystem's seed.
+    /// A seed that the superblock itself gives (`metadata_csum_seed`).
+    #[cfg(feature = "inspect")]
+    pub fn seeded(seed: u32) -> Self {
+        Self(Some(seed))
+    }
+
+    /// This, if there are checksums.
+    pub fn enabled(self) -> Option<Self> {
+        self.0.map(|_| self)
+    }
+
+    /// The seed of an inode's own structures, of generation 0, as all are that are made here.
     pub fn for_inode(self, inode: u32) -> Self {
-        self.update(&inode.to_le_bytes()).update(&[0; 4])
+        self.for_generation(inode, 0)
+    }
+
+    /// The seed of an inode's own structures: its number and generation follow the filesystem's seed.
+    pub fn for_generation(self, inode: u32, generation: u32) -> Self {
+        self.update(&inode.to_le_bytes())
+            .update(&generation.to_le_bytes())
     }
 
     /// The value after `bytes`. The library inverts before and after: undone here.
     pub fn update(self, bytes: &[u8]) -> Self {
-        Self(!crc32c::crc32c_append(!self.0, bytes))
+        Self(self.0.map(|value| !crc32c::crc32c_append(!value, bytes)))
     }
 
     pub fn value(self) -> u32 {
-        self.0
+        self.0.unwrap_or(0)
     }
 
     /// The low half, which the shorter checksum fields hold.
     pub fn lo(self) -> u16 {
-        let [a, b, _, _] = self.0.to_le_bytes();
+        let [a, b, _, _] = self.value().to_le_bytes();
         u16::from_le_bytes([a, b])
     }
 
     /// The high half.
     pub fn hi(self) -> u16 {
-        let [_, _, c, d] = self.0.to_le_bytes();
+        let [_, _, c, d] = self.value().to_le_bytes();
         u16::from_le_bytes([c, d])
     }
+}
+
+/// CRC-16 with the polynomial 0x8005 reflected, going on from `value`: what group descriptors have with
+/// `uninit_bg` (`group_descr.rst`, `bg_checksum`).
+pub fn crc16(value: u16, bytes: &[u8]) -> u16 {
+    bytes.iter().fold(value, |value, byte| {
+        (0..8).fold(value ^ u16::from(*byte), |value, _| {
+            let carry = if value & 1 == 1 { 0xa001 } else { 0 };
+            value >> 1 ^ carry
+        })
+    })
 }
 
 #[cfg(test)]
@@ -66,5 +96,20 @@ mod tests {
         assert_eq!(seed, Checksum::START.update(&uuid.into_bytes()));
         let expected = seed.update(&[0x39, 0x30, 0, 0, 0, 0, 0, 0]);
         assert_eq!(seed.for_inode(12345), expected);
+    }
+
+    #[test]
+    fn without_checksums_every_field_is_zero() {
+        let off = Checksum::OFF.for_inode(12).update(b"bytes");
+        assert_eq!((off.value(), off.lo(), off.hi()), (0, 0, 0));
+        assert_eq!(off.enabled(), None);
+        assert_eq!(Checksum::START.enabled(), Some(Checksum::START));
+    }
+
+    #[test]
+    fn the_shorter_one_is_crc_16() {
+        // The check values of CRC-16/ARC, and of CRC-16/MODBUS, which begins with ones.
+        assert_eq!(crc16(0, b"123456789"), 0xbb3d);
+        assert_eq!(crc16(!0, b"123456789"), 0x4b37);
     }
 }

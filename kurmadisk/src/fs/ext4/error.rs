@@ -3,14 +3,17 @@
 use kurmadisk_formats::error::MapError;
 use thiserror::Error;
 
+use super::features::FeatureError;
+
 /// A filesystem cannot be made.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Ext4Error {
     /// The filesystem is too small for its tree.
     #[error(
-        "the filesystem has {blocks} blocks of {block_size} bytes and its content and tables need {needed}; \
-         give it at least {} bytes, or \"auto\"", needed.saturating_mul(u64::from(*block_size))
+        "the filesystem has {blocks} blocks of {block_size} bytes and its content and tables need {needed}: \
+         {} more; give it at least {} bytes, or \"auto\"",
+        needed.saturating_sub(*blocks), needed.saturating_mul(u64::from(*block_size))
     )]
     TooSmall {
         /// Blocks it has.
@@ -28,16 +31,35 @@ pub enum Ext4Error {
     },
     /// Fewer inodes were asked for than the tree needs.
     #[error(
-        "{given} inodes were asked for and the tree needs {needed}; ask for as many, or for none"
+        "{given} inodes were asked for and the tree needs {needed}{}: {} more; ask for as many, or \
+         for none",
+        and_free(*free), (needed + free).saturating_sub(*given)
     )]
     Inodes {
         /// Inodes asked for.
         given: u64,
         /// Inodes the tree needs, those for the filesystem's own use included.
         needed: u64,
+        /// Inodes that shall be free.
+        free: u64,
     },
+    /// Mount options that do not fit.
+    #[error(
+        "the mount options {options:?} have {} bytes; ext4 has room for 63, without control characters",
+        options.len()
+    )]
+    MountOptions {
+        /// The options.
+        options: String,
+    },
+    /// Features can't be as asked for.
+    #[error(transparent)]
+    Features(#[from] FeatureError),
     /// A label that does not fit.
-    #[error("the label {label:?} has {} bytes; ext4 has room for 16", label.len())]
+    #[error(
+        "the label {label:?} has {} bytes; ext4 has room for 16, without control characters",
+        label.len()
+    )]
     Label {
         /// The label.
         label: String,
@@ -54,10 +76,12 @@ pub enum Ext4Error {
     },
     /// The time the filesystem is said to be made at cannot be expressed.
     #[error(
-        "the filesystem's time, {seconds} s and {nanos} ns, is none: seconds are of the years 1901 to \
-         2446, nanoseconds less than 1000000000"
+        "the filesystem's time, {seconds} s and {nanos} ns, is none: seconds are of the years \
+         {years}, nanoseconds less than 1000000000"
     )]
     Time {
+        /// The years an inode can express.
+        years: &'static str,
         /// Seconds since 1970.
         seconds: i64,
         /// Nanoseconds within the second.
@@ -77,4 +101,11 @@ pub enum Ext4Error {
     /// The parts of the filesystem collide: a fault of the plan.
     #[error("the parts of the filesystem do not fit together")]
     Map(#[from] MapError),
+}
+
+fn and_free(free: u64) -> String {
+    match free {
+        0 => String::new(),
+        free => format!(", and {free} shall be free"),
+    }
 }

@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use super::division::{Division, InodeDemand, backup_groups};
+use super::division::{Division, InodeDemand};
 use super::error::Ext4Error;
-use super::spec::LOG_GROUPS_PER_FLEX;
 
 /// Where one group's bitmaps and inode table lie, as block numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +48,7 @@ impl Geometry {
                 None => {
                     return Err(Ext4Error::TooSmall {
                         blocks: division.blocks,
-                        block_size: division.block_size.bytes(),
+                        block_size: division.shape.block_size.bytes(),
                         needed,
                     });
                 }
@@ -58,20 +57,22 @@ impl Geometry {
     }
 }
 
-/// Places all tables, those of 16 groups together at the front of the first of them; they may end
+/// Places all tables, with `flex_bg` those of 16 groups together at the front of the first of them; they may end
 /// beyond the filesystem. Gives them and everything that is taken.
 fn place_tables(division: &Division) -> (Vec<GroupTables>, Vec<Range<u64>>) {
-    let backups: Vec<_> = backup_groups(division.groups)
+    let backups: Vec<_> = division
+        .shape
+        .backup_groups(division.groups)
         .into_iter()
         .filter_map(|group| division.backup(group))
         .collect();
-    let per_flex = 1_u32 << LOG_GROUPS_PER_FLEX;
+    let per_flex = division.shape.groups_per_flex();
     let mut taken = backups.clone();
     if division.first_data_block() > 0 {
         taken.push(0..division.first_data_block());
     }
     let mut tables = Vec::new();
-    for first in (0..division.groups).step_by(1 << LOG_GROUPS_PER_FLEX) {
+    for first in (0..division.groups).step_by(per_flex as usize) {
         let count = (division.groups - first).min(per_flex);
         let mut cursor = Cursor {
             next: division.group_start(first),
@@ -133,14 +134,24 @@ fn join(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fs::ext4::division::Shape;
+    use crate::fs::ext4::features::Profile;
     use crate::fs::ext4::options::BlockSize;
+
+    fn shape(block_size: BlockSize) -> Shape {
+        Shape {
+            block_size,
+            inode_size: 256,
+            features: Profile::default().features(),
+        }
+    }
 
     fn geometry(block_size: BlockSize, blocks: u64, least: u64) -> Geometry {
         let demand = InodeDemand {
             least,
             per_bytes: None,
         };
-        let division = Division::new(block_size, blocks, demand).unwrap();
+        let division = Division::new(shape(block_size), blocks, demand).unwrap();
         Geometry::new(division, demand).unwrap()
     }
 
@@ -193,7 +204,7 @@ mod tests {
                             least,
                             per_bytes: None,
                         };
-                        let division = Division::new(block_size, blocks, demand).unwrap();
+                        let division = Division::new(shape(block_size), blocks, demand).unwrap();
                         match Geometry::new(division, demand) {
                             Ok(geometry) => check(&geometry),
                             Err(error) => assert!(groups < 3, "{error}"),
@@ -225,7 +236,7 @@ mod tests {
             least: 8192,
             per_bytes: None,
         };
-        let division = Division::new(BlockSize::B1024, 2000, demand).unwrap();
+        let division = Division::new(shape(BlockSize::B1024), 2000, demand).unwrap();
         let error = Geometry::new(division, demand).unwrap_err();
         let Ext4Error::TooSmall { needed, .. } = error else {
             panic!("{error}");

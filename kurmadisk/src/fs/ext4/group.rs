@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
+use uuid::Uuid;
 use zerocopy::little_endian::{U16, U32};
 use zerocopy::{FromZeros, IntoBytes};
 
-use super::checksum::Checksum;
+use super::checksum::{Checksum, crc16};
 use super::extents::split48;
 use super::geometry::GroupTables;
 use super::spec::{GroupDescriptor, group_flags};
@@ -27,7 +29,7 @@ pub enum Bitmap {
     /// Left to the kernel to make: nothing but the group's own metadata is in use.
     Uninitialised,
     /// One block of bits, and how many bytes of it the checksum covers.
-    Bits { block: Vec<u8>, summed: usize },
+    Bits { block: Bytes, summed: usize },
 }
 
 impl Bitmap {
@@ -38,7 +40,10 @@ impl Bitmap {
             set(&mut block, range.clone());
         }
         set(&mut block, end..block_size as u64 * 8);
-        Self::Bits { block, summed }
+        Self::Bits {
+            block: block.into(),
+            summed,
+        }
     }
 
     fn checksum(&self, seed: Checksum) -> (U16, U16) {
@@ -75,8 +80,43 @@ fn set(block: &mut [u8], range: Range<u64>) {
     }
 }
 
-/// The descriptor of group number `group`; `seed` is the filesystem's.
-pub fn descriptor(group: u32, content: &GroupUse, seed: Checksum) -> GroupDescriptor {
+/// What all descriptors of a filesystem have in common.
+#[derive(Clone, Copy)]
+pub struct Format {
+    /// Bytes of a descriptor.
+    pub size: u16,
+    /// The filesystem's seed.
+    pub seed: Checksum,
+    /// The UUID, where descriptors alone have checksums (`uninit_bg`).
+    pub crc16: Option<Uuid>,
+}
+
+impl Format {
+    fn checksum(self, group: u32, descriptor: &[u8]) -> u16 {
+        let number = group.to_le_bytes();
+        match self.crc16 {
+            // The field of the checksum itself, at 0x1e, is left out.
+            Some(uuid) => [
+                uuid.as_bytes(),
+                &number[..],
+                &descriptor[..0x1e],
+                &descriptor[0x20..],
+            ]
+            .into_iter()
+            .fold(!0, crc16),
+            None => self.seed.update(&number).update(descriptor).lo(),
+        }
+    }
+
+    /// Whether groups may be left to be initialised later.
+    fn is_lazy(self) -> bool {
+        self.seed.enabled().is_some() || self.crc16.is_some()
+    }
+}
+
+/// The descriptor of group number `group`.
+pub fn descriptor(group: u32, content: &GroupUse, format: Format) -> Vec<u8> {
+    let seed = format.seed;
     let mut descriptor = GroupDescriptor::new_zeroed();
     let word = |block: u64| {
         let (lo, hi) = split48(block);
@@ -89,7 +129,6 @@ pub fn descriptor(group: u32, content: &GroupUse, seed: Checksum) -> GroupDescri
     (descriptor.free_blocks_lo, descriptor.free_blocks_hi) = halves(content.free_blocks);
     (descriptor.free_inodes_lo, descriptor.free_inodes_hi) = halves(content.free_inodes);
     (descriptor.used_dirs_lo, descriptor.used_dirs_hi) = halves(content.directories);
-    (descriptor.itable_unused_lo, descriptor.itable_unused_hi) = halves(content.unused_inodes);
     (
         descriptor.block_bitmap_csum_lo,
         descriptor.block_bitmap_csum_hi,
@@ -98,16 +137,19 @@ pub fn descriptor(group: u32, content: &GroupUse, seed: Checksum) -> GroupDescri
         descriptor.inode_bitmap_csum_lo,
         descriptor.inode_bitmap_csum_hi,
     ) = content.inode_bitmap.checksum(seed);
-    descriptor.flags = U16::new(
-        group_flags::ITABLE_ZEROED
-            | content.block_bitmap.flag(group_flags::BLOCK_UNINIT)
-            | content.inode_bitmap.flag(group_flags::INODE_UNINIT),
-    );
-    let checksum = seed
-        .update(&group.to_le_bytes())
-        .update(descriptor.as_bytes());
-    descriptor.checksum = U16::new(checksum.lo());
-    descriptor
+    if format.is_lazy() {
+        (descriptor.itable_unused_lo, descriptor.itable_unused_hi) = halves(content.unused_inodes);
+        descriptor.flags = U16::new(
+            group_flags::ITABLE_ZEROED
+                | content.block_bitmap.flag(group_flags::BLOCK_UNINIT)
+                | content.inode_bitmap.flag(group_flags::INODE_UNINIT),
+        );
+    }
+    // Numbers of 32 bits have no upper halves: a short descriptor leaves nothing out.
+    let size = usize::from(format.size);
+    let checksum = format.checksum(group, &descriptor.as_bytes()[..size]);
+    descriptor.checksum = U16::new(checksum);
+    descriptor.as_bytes()[..size].to_vec()
 }
 
 fn halves(value: u32) -> (U16, U16) {
@@ -117,6 +159,8 @@ fn halves(value: u32) -> (U16, U16) {
 
 #[cfg(test)]
 mod tests {
+    use zerocopy::FromBytes;
+
     use super::*;
 
     #[test]
@@ -140,7 +184,7 @@ mod tests {
         let Bitmap::Bits { block, summed } = Bitmap::new(&[0..3, 9..10], 21, 4, 2) else {
             panic!("it has bits");
         };
-        assert_eq!((block.as_slice(), summed), (&[7, 2, 0xe0, 0xff][..], 2));
+        assert_eq!((&block[..], summed), (&[7, 2, 0xe0, 0xff][..], 2));
     }
 
     #[test]
@@ -158,8 +202,14 @@ mod tests {
             block_bitmap: Bitmap::Uninitialised,
             inode_bitmap: Bitmap::new(&[], 32, 4, 4),
         };
-        let seed = Checksum::seed(uuid::Uuid::from_u128(1));
-        let mut descriptor = descriptor(5, &content, seed);
+        let seed = Checksum::seed(Uuid::from_u128(1));
+        let format = Format {
+            size: 64,
+            seed,
+            crc16: None,
+        };
+        let bytes = descriptor(5, &content, format);
+        let mut descriptor = GroupDescriptor::read_from_bytes(&bytes).unwrap();
         let word = |lo: U32, hi: U32| u64::from(hi.get()) << 32 | u64::from(lo.get());
         let bitmap = word(descriptor.block_bitmap_lo, descriptor.block_bitmap_hi);
         assert_eq!(bitmap, 0x1_0000_0002);
@@ -185,5 +235,37 @@ mod tests {
         descriptor.checksum = U16::new(0);
         let expected = seed.update(&[5, 0, 0, 0]).update(descriptor.as_bytes());
         assert_eq!(checksum, expected.lo());
+    }
+
+    #[test]
+    fn a_short_descriptor_is_the_front_of_a_long_one() {
+        let content = || GroupUse {
+            tables: GroupTables {
+                block_bitmap: 2,
+                inode_bitmap: 3,
+                inode_table: 4,
+            },
+            free_blocks: 100,
+            free_inodes: 200,
+            directories: 7,
+            unused_inodes: 9,
+            block_bitmap: Bitmap::new(&[], 32, 4, 4),
+            inode_bitmap: Bitmap::new(&[], 32, 4, 4),
+        };
+        let seed = Checksum::seed(Uuid::nil());
+        let of = |size, seed, crc16| descriptor(1, &content(), Format { size, seed, crc16 });
+        let (long, short) = (of(64, seed, None), of(32, seed, None));
+        assert_eq!((long.len(), &long[..0x1e]), (64, &short[..0x1e]));
+        let plain = of(32, Checksum::OFF, None);
+        // No flags, no count of unused inodes, no checksums.
+        assert_eq!(
+            (&plain[..0x12], &plain[0x12..]),
+            (&short[..0x12], &[0; 14][..])
+        );
+        let summed = of(32, Checksum::OFF, Some(Uuid::nil()));
+        let parts: [&[u8]; 3] = [&[0; 16], &[1, 0, 0, 0], &summed[..0x1e]];
+        let sum = parts.into_iter().fold(!0, crc16);
+        assert_eq!(summed[0x1e..], sum.to_le_bytes());
+        assert_eq!(summed[0x1a..0x1e], [0, 0, 9, 0]);
     }
 }

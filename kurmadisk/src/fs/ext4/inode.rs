@@ -6,17 +6,38 @@ use zerocopy::{FromZeros, IntoBytes};
 
 use super::checksum::Checksum;
 use super::extents::split48;
+use super::options::InodeSize;
 use super::spec::{EXTRA_ISIZE, Inode, file_type, inode_flags};
+use super::xattr::Stored;
 use crate::tree::{DeviceNumber, Metadata, NodeKind, Timestamp};
 
 /// Symbolic links with targets up to this length lie in the inode.
 pub const FAST_SYMLINK: usize = 59;
 
-/// Seconds since 1970 that an inode of 256 bytes can express: 34 bits from -2³¹ on.
+/// Whether an inode can express this time, in seconds since 1970: 34 bits from -2³¹ on; 32 in one of 128 bytes.
 ///
-/// The kernel reads them all; e2fsck takes those from 2310-04-04 to 2378-04-22 for times before 1970,
-/// as old kernels wrote them.
-pub const SECONDS: std::ops::Range<i64> = -(1 << 31)..(1 << 34) - (1 << 31);
+/// The kernel reads them all, but e2fsck takes those from 2310-04-04 to
+/// 2378-04-22, for times before 1970 that old kernels wrote so, and changes them.
+pub fn has_time(size: InodeSize, seconds: i64) -> bool {
+    const UNIT: i64 = 1 << 31;
+    match size {
+        InodeSize::B128 => (-UNIT..UNIT).contains(&seconds),
+        InodeSize::B256 => {
+            (-UNIT..5 * UNIT).contains(&seconds) || (6 * UNIT..7 * UNIT).contains(&seconds)
+        }
+    }
+}
+
+/// The years of [`has_time`], and what to do with a time of another, for messages.
+pub fn years(size: InodeSize) -> (&'static str, &'static str) {
+    match size {
+        InodeSize::B128 => (
+            "1901 to 2038",
+            "give it another, or use inodes of 256 bytes",
+        ),
+        InodeSize::B256 => ("1901 to 2310 and 2378 to 2446", "give it another"),
+    }
+}
 
 /// What an inode's `i_block` holds.
 pub enum Block {
@@ -34,14 +55,26 @@ pub struct InodeFields<'a> {
     pub links: u16,
     /// Size in bytes.
     pub size: u64,
-    /// Blocks of the filesystem it occupies, those of its extent tree included.
+    /// Blocks of the filesystem it occupies, those of its extent tree included, that of its attributes not.
     pub blocks: u64,
     pub block: Block,
+    /// Whether it is a directory with an index.
+    pub indexed: bool,
+    /// Its extended attributes.
+    pub attributes: Stored<'a>,
     pub created: Timestamp,
 }
 
-/// The 256 bytes of an inode; `seed` is the one of its own.
-pub fn encode(fields: &InodeFields<'_>, block_size: u32, seed: Checksum) -> Inode {
+/// What all inodes of a filesystem have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Format {
+    /// Bytes in a block.
+    pub block_size: u32,
+    pub inode_size: InodeSize,
+}
+
+/// An inode, of which as much is to be used as its size says; `seed` is the one of its own.
+pub fn encode(fields: &InodeFields<'_>, format: Format, seed: Checksum) -> Inode {
     let mut inode = Inode::new_zeroed();
     let meta = fields.meta;
     inode.mode = U16::new(fields.type_bits | meta.mode);
@@ -55,18 +88,28 @@ pub fn encode(fields: &InodeFields<'_>, block_size: u32, seed: Checksum) -> Inod
     (inode.ctime, inode.ctime_extra) = (inode.mtime, inode.mtime_extra);
     (inode.crtime, inode.crtime_extra) = timestamp(fields.created);
     inode.links_count = U16::new(fields.links);
-    let (lo, hi) = split48(fields.blocks * u64::from(block_size / 512));
+    let blocks = fields.blocks + u64::from(fields.attributes.block.is_some());
+    let (lo, hi) = split48(blocks * u64::from(format.block_size / 512));
     inode.blocks_lo = U32::new(lo);
     inode.blocks_hi = U16::new(hi);
     inode.extra_isize = U16::new(EXTRA_ISIZE);
+    inode.flags = U32::new(meta.flags.bits());
     match fields.block {
         Block::Extents(root) => {
             inode.block = root;
-            inode.flags = U32::new(inode_flags::EXTENTS);
+            inode.flags |= U32::new(inode_flags::EXTENTS);
         }
         Block::Plain(bytes) => inode.block = bytes,
     }
-    let checksum = seed.update(inode.as_bytes());
+    if fields.indexed {
+        inode.flags |= U32::new(inode_flags::INDEX);
+    }
+    let (lo, hi) = split48(fields.attributes.block.unwrap_or(0));
+    (inode.file_acl_lo, inode.file_acl_hi) = (U32::new(lo), U16::new(hi));
+    let body = fields.attributes.body;
+    inode.attributes[..body.len()].copy_from_slice(body);
+    let used = usize::from(format.inode_size.bytes());
+    let checksum = seed.update(&inode.as_bytes()[..used]);
     inode.checksum_lo = U16::new(checksum.lo());
     inode.checksum_hi = U16::new(checksum.hi());
     inode
@@ -123,6 +166,7 @@ fn halves(id: u32) -> (U16, U16) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::FileFlags;
 
     /// What the kernel reads: signed seconds, with two more bits above them.
     fn decoded(seconds: U32, extra: U32) -> (i64, u32) {
@@ -135,28 +179,35 @@ mod tests {
 
     #[test]
     fn times_have_34_bits_and_nanoseconds() {
+        const FIRST: i64 = i32::MIN as i64;
+        const LAST: i64 = 0x3_7fff_ffff;
         let times = [
             (0, 0),
             (-1, 500_000_000),
-            (SECONDS.start, 0),
+            (FIRST, 0),
             (i64::from(i32::MAX), 999_999_999),
             (i64::from(i32::MAX) + 1, 1),
             (i64::from(u32::MAX), 5),
             (i64::from(u32::MAX) + 1, 6),
             (6_442_450_944, 7),
-            (SECONDS.end - 1, 999_999_999),
+            (0x2_7fff_ffff, 0),
+            (0x3_0000_0000, 0),
+            (LAST, 999_999_999),
         ];
         for (seconds, nanos) in times {
+            assert!(has_time(InodeSize::B256, seconds), "{seconds}");
+            assert_eq!(
+                has_time(InodeSize::B128, seconds),
+                i32::try_from(seconds).is_ok()
+            );
             let (low, extra) = timestamp(Timestamp { seconds, nanos });
             assert_eq!(decoded(low, extra), (seconds, nanos));
         }
-        // The table of inodes.rst: with both extra bits set, from 2310-04-04 on.
-        let (low, extra) = timestamp(Timestamp {
-            seconds: 0x2_8000_0000,
-            nanos: 0,
-        });
-        assert_eq!((low.get(), extra.get()), (0x8000_0000, 3));
-        assert_eq!(SECONDS.end - 1, 0x3_7fff_ffff);
+        // From 2310-04-04 on, with both extra bits set and a negative time (the table of inodes.rst).
+        let mistaken = [0x2_8000_0000, 0x2_ffff_ffff];
+        for seconds in [FIRST - 1, LAST + 1].into_iter().chain(mistaken) {
+            assert!(!has_time(InodeSize::B256, seconds), "{seconds}");
+        }
     }
 
     #[test]
@@ -175,6 +226,13 @@ mod tests {
         assert!(fits(4095, 1_048_575) && !fits(4096, 0) && !fits(0, 1_048_576));
     }
 
+    fn format(inode_size: InodeSize) -> Format {
+        Format {
+            block_size: 4096,
+            inode_size,
+        }
+    }
+
     #[test]
     fn an_inode_says_what_it_was_given() {
         let meta = Metadata {
@@ -185,18 +243,25 @@ mod tests {
                 seconds: -5,
                 nanos: 6,
             },
+            flags: FileFlags::IMMUTABLE.with(FileFlags::NODUMP),
+            ..Metadata::default()
         };
         let fields = InodeFields {
             meta: &meta,
             type_bits: file_type::REGULAR.0,
             links: 3,
             size: 0x12_3456_789a,
-            blocks: 0x1_0000_0001,
+            blocks: 0x1_0000_0000,
             block: Block::Extents([7; 60]),
+            indexed: true,
+            attributes: Stored {
+                body: &[9; 96],
+                block: Some(0x1_2345_6789),
+            },
             created: Timestamp::default(),
         };
         let seed = Checksum::START.for_inode(77);
-        let mut inode = encode(&fields, 4096, seed);
+        let mut inode = encode(&fields, format(InodeSize::B256), seed);
         assert_eq!(inode.mode.get(), 0o104_751);
         assert_eq!((inode.uid_lo.get(), inode.uid_hi.get()), (0x2345, 1));
         assert_eq!((inode.gid_lo.get(), inode.gid_hi.get()), (0xdcba, 0xfffe));
@@ -208,8 +273,13 @@ mod tests {
         assert_eq!((inode.blocks_lo.get(), inode.blocks_hi.get()), (8, 8));
         assert_eq!(
             (inode.flags.get(), inode.block),
-            (inode_flags::EXTENTS, [7; 60])
+            (inode_flags::EXTENTS | inode_flags::INDEX | 0x50, [7; 60])
         );
+        assert_eq!(
+            (inode.file_acl_lo.get(), inode.file_acl_hi.get()),
+            (0x2345_6789, 1)
+        );
+        assert_eq!(inode.attributes, [9; 96]);
         for (low, extra) in [
             (inode.mtime, inode.mtime_extra),
             (inode.atime, inode.atime_extra),
@@ -222,5 +292,10 @@ mod tests {
         (inode.checksum_lo, inode.checksum_hi) = (U16::new(0), U16::new(0));
         let expected = seed.update(inode.as_bytes());
         assert_eq!(sum, (expected.lo(), expected.hi()));
+        // The front of it is all of a shorter one, whose checksum has 16 bits.
+        let short = encode(&fields, format(InodeSize::B128), seed);
+        assert_eq!(short.as_bytes()[..0x7c], inode.as_bytes()[..0x7c]);
+        let expected = seed.update(&inode.as_bytes()[..128]);
+        assert_eq!(short.checksum_lo.get(), expected.lo());
     }
 }

@@ -4,7 +4,8 @@ use zerocopy::big_endian::U32;
 use zerocopy::{FromZeros, IntoBytes};
 
 use super::error::Ext4Error;
-use super::options::JournalSize;
+use super::features::Feature;
+use super::options::{Ext4Options, JournalSize};
 use super::spec::{JOURNAL_MAGIC, JOURNAL_SUPERBLOCK_V2, JournalSuperblock};
 
 /// The kernel refuses a shorter journal.
@@ -36,41 +37,68 @@ pub fn check(size: JournalSize) -> Result<(), Ext4Error> {
     }
 }
 
-/// Blocks of the journal of a filesystem of `blocks` blocks; 0 for none.
-pub fn blocks(size: JournalSize, blocks: u64) -> u32 {
-    match size {
-        JournalSize::None => 0,
-        JournalSize::Auto => SIZES[class(blocks)].1,
-        JournalSize::Blocks(count) => count,
-    }
+/// What is asked of the journal.
+#[derive(Clone, Copy, Debug)]
+pub struct Demand {
+    pub size: JournalSize,
+    /// Whether there must be one however small the filesystem is, unless [`JournalSize::None`] says otherwise.
+    pub required: bool,
 }
 
-/// The largest number of blocks for which [`blocks`] gives the same.
-pub fn last_size(size: JournalSize, blocks: u64) -> u64 {
-    match size {
-        JournalSize::Auto => SIZES[class(blocks)].0 - 1,
-        JournalSize::None | JournalSize::Blocks(_) => u64::MAX,
-    }
-}
-
-/// What a filesystem of `blocks` blocks may have when that is all that fits: what [`blocks`] gives,
-/// then whatever is smaller, if the size is not prescribed.
-pub fn choices(size: JournalSize, blocks: u64) -> Vec<u32> {
-    match size {
-        JournalSize::Auto => {
-            let sizes = SIZES[..=class(blocks)].iter().rev();
-            sizes.map(|(_, journal)| *journal).collect()
+impl Demand {
+    pub fn new(options: &Ext4Options) -> Self {
+        let has = |feature| options.features.has(feature);
+        Self {
+            size: if has(Feature::HasJournal) {
+                options.journal
+            } else {
+                JournalSize::None
+            },
+            required: has(Feature::OrphanFile),
         }
-        JournalSize::None => vec![0],
-        JournalSize::Blocks(count) => vec![count],
     }
-}
 
-/// The row of [`SIZES`] for a filesystem of `blocks` blocks.
-fn class(blocks: u64) -> usize {
-    SIZES
-        .partition_point(|(below, _)| *below <= blocks)
-        .min(SIZES.len() - 1)
+    /// Blocks of the journal of a filesystem of `blocks` blocks; 0 for none.
+    pub fn blocks(self, blocks: u64) -> u32 {
+        match self.size {
+            JournalSize::None => 0,
+            JournalSize::Auto => SIZES[self.class(blocks)].1,
+            JournalSize::Blocks(count) => count,
+        }
+    }
+
+    /// The largest number of blocks for which [`blocks`](Self::blocks) gives the same.
+    pub fn last_size(self, blocks: u64) -> u64 {
+        match self.size {
+            JournalSize::Auto => SIZES[self.class(blocks)].0 - 1,
+            JournalSize::None | JournalSize::Blocks(_) => u64::MAX,
+        }
+    }
+
+    /// What a filesystem of `blocks` blocks may have when that is all that fits: what
+    /// [`blocks`](Self::blocks) gives, then whatever is smaller, if the size is not prescribed.
+    pub fn choices(self, blocks: u64) -> Vec<u32> {
+        match self.size {
+            JournalSize::Auto => {
+                let sizes = &SIZES[self.smallest_class()..=self.class(blocks)];
+                sizes.iter().rev().map(|(_, journal)| *journal).collect()
+            }
+            JournalSize::None => vec![0],
+            JournalSize::Blocks(count) => vec![count],
+        }
+    }
+
+    /// The row of [`SIZES`] for a filesystem of `blocks` blocks.
+    fn class(self, blocks: u64) -> usize {
+        SIZES
+            .partition_point(|(below, _)| *below <= blocks)
+            .clamp(self.smallest_class(), SIZES.len() - 1)
+    }
+
+    /// The first row has no journal.
+    fn smallest_class(self) -> usize {
+        usize::from(self.required)
+    }
 }
 
 /// The first block of an empty journal of `blocks` blocks; the others are zeros.
@@ -89,6 +117,13 @@ pub fn superblock(blocks: u32, block_size: u32) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn of(size: JournalSize) -> Demand {
+        Demand {
+            size,
+            required: false,
+        }
+    }
 
     #[test]
     fn the_size_follows_that_of_the_filesystem() {
@@ -110,33 +145,47 @@ mod tests {
             (1 << 40, 262_144),
         ];
         for (filesystem, journal) in sizes {
-            assert_eq!(
-                blocks(JournalSize::Auto, filesystem),
-                journal,
-                "{filesystem}"
-            );
+            let auto = of(JournalSize::Auto);
+            assert_eq!(auto.blocks(filesystem), journal, "{filesystem}");
+            let required = Demand {
+                required: true,
+                ..auto
+            };
+            assert_eq!(required.blocks(filesystem), journal.max(1024));
         }
-        assert_eq!(blocks(JournalSize::None, 1 << 30), 0);
-        assert_eq!(blocks(JournalSize::Blocks(5000), 50), 5000);
+        assert_eq!(of(JournalSize::None).blocks(1 << 30), 0);
+        assert_eq!(of(JournalSize::Blocks(5000)).blocks(50), 5000);
     }
 
     #[test]
     fn it_stays_the_same_up_to_the_last_size() {
-        for from in [50, 2048, 32768, 100_000, 5 << 20] {
-            let last = last_size(JournalSize::Auto, from);
-            let of = |filesystem| blocks(JournalSize::Auto, filesystem);
-            assert_eq!(of(last), of(from));
-            assert_ne!(of(last + 1), of(from));
+        for required in [false, true] {
+            for from in [50, 2048, 32768, 100_000, 5 << 20] {
+                let demand = Demand {
+                    size: JournalSize::Auto,
+                    required,
+                };
+                let last = demand.last_size(from);
+                assert_eq!(demand.blocks(last), demand.blocks(from));
+                assert_ne!(demand.blocks(last + 1), demand.blocks(from));
+            }
         }
-        assert_eq!(last_size(JournalSize::Blocks(1024), 9), u64::MAX);
+        assert_eq!(of(JournalSize::Blocks(1024)).last_size(9), u64::MAX);
     }
 
     #[test]
     fn a_size_that_is_not_prescribed_may_be_smaller() {
-        assert_eq!(choices(JournalSize::Auto, 300_000), [8192, 4096, 1024, 0]);
-        assert_eq!(choices(JournalSize::Auto, 100), [0]);
-        assert_eq!(choices(JournalSize::None, 300_000), [0]);
-        assert_eq!(choices(JournalSize::Blocks(2000), 300_000), [2000]);
+        let auto = of(JournalSize::Auto);
+        assert_eq!(auto.choices(300_000), [8192, 4096, 1024, 0]);
+        assert_eq!(auto.choices(100), [0]);
+        let required = Demand {
+            required: true,
+            ..auto
+        };
+        assert_eq!(required.choices(300_000), [8192, 4096, 1024]);
+        assert_eq!(required.choices(100), [1024]);
+        assert_eq!(of(JournalSize::None).choices(300_000), [0]);
+        assert_eq!(of(JournalSize::Blocks(2000)).choices(300_000), [2000]);
         assert!(check(JournalSize::Blocks(1024)).is_ok());
         let error = check(JournalSize::Blocks(1023)).unwrap_err().to_string();
         assert_eq!(

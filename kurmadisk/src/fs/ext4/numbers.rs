@@ -17,6 +17,8 @@ pub struct Numbers {
     pub parents: Vec<u32>,
     /// The inode of `/lost+found`, when the plan adds one.
     pub lost_found: Option<u32>,
+    /// The inode of the orphan file, if there is one.
+    pub orphan_file: Option<u32>,
     /// The highest inode in use.
     pub last: u32,
 }
@@ -56,7 +58,18 @@ impl Numbers {
             inodes,
             parents,
             lost_found,
+            orphan_file: None,
             last: next - 1,
+        }
+    }
+
+    /// These, and behind them a number for the orphan file.
+    pub fn with_orphan_file(self) -> Self {
+        let last = self.last + 1;
+        Self {
+            orphan_file: Some(last),
+            last,
+            ..self
         }
     }
 }

@@ -3,12 +3,14 @@
 use std::ops::Range;
 
 use super::alloc::Allocator;
-use super::dir;
+use super::dir::Directories;
 use super::extents::{BlockRun, tree_blocks};
+use super::indirect::{Mapping, list_blocks};
 use super::inode::FAST_SYMLINK;
-use super::numbers::{LOST_FOUND, Numbers};
+use super::numbers::Numbers;
 use super::options::BlockSize;
 use super::spec::MAX_EXTENT_BLOCKS;
+use super::xattr::Attributes;
 use crate::tree::{NodeId, NodeKind, Tree};
 
 /// Bytes of `/lost+found`: room for names without having to allocate in an emergency.
@@ -19,15 +21,20 @@ const LOST_FOUND_BYTES: u64 = 16384;
 pub struct Places {
     runs: Vec<BlockRun>,
     tree_blocks: Vec<u64>,
+    /// The doubly indirect block of the resize inode.
+    pub resize: Place,
     pub journal: Place,
+    pub orphan: Place,
     pub lost_found: Place,
+    /// Blocks of attributes.
+    pub attributes: Vec<u64>,
     /// By the node's index.
     pub nodes: Vec<Place>,
     /// Everything below is in use.
     pub end: u64,
 }
 
-/// One content: which of the runs, and which of the blocks for extent trees, are its own.
+/// One content: which of the runs, and which of the blocks for extent trees or block lists, are its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     runs: Range<usize>,
@@ -37,6 +44,16 @@ pub struct Place {
 impl Places {
     pub fn runs(&self, place: &Place) -> &[BlockRun] {
         &self.runs[place.runs.clone()]
+    }
+
+    /// Blocks of what is the filesystem's own.
+    pub fn own(&self) -> Own {
+        let blocks = |place| self.runs(place).iter().map(|run| run.len).sum();
+        Own {
+            journal: blocks(&self.journal),
+            orphan_file: blocks(&self.orphan),
+            resize: blocks(&self.resize),
+        }
     }
 
     pub fn tree_blocks(&self, place: &Place) -> &[u64] {
@@ -60,18 +77,39 @@ impl Places {
     }
 }
 
+/// Blocks of what a filesystem has for its own use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Own {
+    pub journal: u32,
+    pub orphan_file: u32,
+    /// Of the resize inode, but for what is kept for descriptors: 1 if there is one.
+    pub resize: u32,
+}
+
+impl Own {
+    pub fn blocks(self) -> u64 {
+        [self.journal, self.orphan_file, self.resize]
+            .map(u64::from)
+            .iter()
+            .sum()
+    }
+}
+
 /// What is to be placed.
 #[derive(Clone, Copy)]
 pub struct Contents<'a> {
     pub tree: &'a Tree,
     pub numbers: &'a Numbers,
+    pub directories: &'a Directories,
+    pub attributes: &'a Attributes,
     pub block_size: BlockSize,
+    pub mapping: Mapping,
 }
 
 impl Contents<'_> {
-    /// Places the journal first, then directories, then contents, in the order of their inodes, around
-    /// `taken`. They may end beyond the filesystem.
-    pub fn place(&self, taken: &[Range<u64>], journal: u32) -> Places {
+    /// Places what is the filesystem's own first, then directories, attributes, and contents, in the order of their
+    /// inodes, around `taken`. They may end beyond the filesystem.
+    pub fn place(&self, taken: &[Range<u64>], own: Own) -> Places {
         let block = u64::from(self.block_size.bytes());
         let mut placer = Placer {
             allocator: Allocator::new(taken),
@@ -80,20 +118,26 @@ impl Contents<'_> {
                 ..Places::default()
             },
             block_size: self.block_size.bytes() as usize,
+            mapping: self.mapping,
         };
-        placer.places.journal = placer.content(std::iter::once(0..u64::from(journal)));
+        let mut whole = |blocks: u32| placer.content(std::iter::once(0..u64::from(blocks)));
+        let (resize, journal) = (whole(own.resize), whole(own.journal));
+        let orphan = whole(own.orphan_file);
+        placer.places.resize = resize;
+        placer.places.journal = journal;
+        placer.places.orphan = orphan;
         if self.numbers.lost_found.is_some() {
             let blocks = LOST_FOUND_BYTES.div_ceil(block);
             placer.places.lost_found = placer.content(std::iter::once(0..blocks));
         }
         let is_dir = |id: &&NodeId| matches!(self.tree.node(**id).kind, NodeKind::Directory(_));
         for id in self.numbers.order.iter().filter(is_dir) {
-            let extra = (*id == Tree::ROOT && self.numbers.lost_found.is_some())
-                .then_some(LOST_FOUND.len());
-            let names = self.tree.entries(*id).iter().map(|entry| entry.name.len());
-            let blocks = dir::block_count(extra.into_iter().chain(names), placer.block_size);
+            let blocks = u64::from(self.directories.blocks(*id));
             placer.places.nodes[id.index()] = placer.content(std::iter::once(0..blocks));
         }
+        placer.places.attributes = (0..self.attributes.block_count())
+            .map(|_| placer.allocator.take(1).start)
+            .collect();
         for id in &self.numbers.order {
             let place = match &self.tree.node(*id).kind {
                 NodeKind::File(content) => placer.content(content.block_runs(block)),
@@ -113,6 +157,7 @@ struct Placer<'a> {
     allocator: Allocator<'a>,
     places: Places,
     block_size: usize,
+    mapping: Mapping,
 }
 
 impl Placer<'_> {
@@ -134,7 +179,11 @@ impl Placer<'_> {
         }
         let runs = first..self.places.runs.len();
         let first = self.places.tree_blocks.len();
-        for _ in 0..tree_blocks(runs.len(), self.block_size) {
+        let own = match self.mapping {
+            Mapping::Extents => tree_blocks(runs.len(), self.block_size),
+            Mapping::Blocks => list_blocks(&self.places.runs[runs.clone()], self.block_size),
+        };
+        for _ in 0..own {
             self.places.tree_blocks.push(self.allocator.take(1).start);
         }
         Place {

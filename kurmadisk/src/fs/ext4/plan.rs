@@ -3,12 +3,17 @@
 use std::ops::Range;
 
 use super::check;
+use super::checksum::Checksum;
+use super::dir::{Directories, Format};
 use super::error::Ext4Error;
+use super::features::Feature;
 use super::geometry::Geometry;
+use super::indirect::Mapping;
 use super::numbers::Numbers;
 use super::options::Ext4Options;
 use super::places::{Contents, Places};
 use super::sizing::Sizing;
+use super::xattr::{self, Attributes};
 use crate::fs::VolumeSize;
 use crate::tree::{NodeId, NodeKind, Tree};
 
@@ -18,6 +23,8 @@ pub struct Ext4Plan {
     pub(super) options: Ext4Options,
     pub(super) geometry: Geometry,
     pub(super) numbers: Numbers,
+    pub(super) directories: Directories,
+    pub(super) attributes: Attributes,
     pub(super) places: Places,
 }
 
@@ -25,12 +32,17 @@ impl Ext4Plan {
     /// Plans a filesystem of `size` that holds `tree`.
     pub fn new(tree: &Tree, size: VolumeSize, options: &Ext4Options) -> Result<Self, Ext4Error> {
         check::options(options)?;
-        check::tree(tree, options.block_size)?;
-        let numbers = Numbers::new(tree, options.lost_found);
+        check::tree(tree, options)?;
+        let numbers = numbers(tree, options);
+        let directories = Directories::new(tree, &numbers, format(options))?;
+        let attributes = Attributes::new(tree, &numbers, xattr::Format::new(options))?;
         let contents = Contents {
             tree,
             numbers: &numbers,
+            directories: &directories,
+            attributes: &attributes,
             block_size: options.block_size,
+            mapping: Mapping::new(options.features),
         };
         let sizing = Sizing::new(contents, options)?;
         let (geometry, places) = match size {
@@ -41,6 +53,8 @@ impl Ext4Plan {
             options: options.clone(),
             geometry,
             numbers,
+            directories,
+            attributes,
             places,
         })
     }
@@ -84,11 +98,7 @@ impl Ext4Plan {
     /// Blocks of the journal; 0 without one.
     #[must_use]
     pub fn journal_blocks(&self) -> u64 {
-        self.places
-            .runs(&self.places.journal)
-            .iter()
-            .map(|run| u64::from(run.len))
-            .sum()
+        self.places.own().journal.into()
     }
 
     /// Where the content of a node lies: ranges of bytes from the filesystem's begin, in the order
@@ -105,35 +115,76 @@ impl Ext4Plan {
         &'a self,
         tree: &'a Tree,
     ) -> impl Iterator<Item = (String, Vec<Range<u64>>)> + 'a {
-        let files = tree
-            .paths()
-            .into_iter()
-            .filter(|(_, id)| matches!(tree.node(*id).kind, NodeKind::File(_)));
-        files.map(|(path, id)| {
-            (
-                format!("/{}", crate::tree::lossy(&path)),
-                self.ranges(id).collect(),
-            )
+        let mut names = tree.walk();
+        std::iter::from_fn(move || {
+            loop {
+                let (path, id) = names.next_name()?;
+                if matches!(tree.node(id).kind, NodeKind::File(_)) {
+                    let path = format!("/{}", crate::tree::lossy(path));
+                    return Some((path, self.ranges(id).collect()));
+                }
+            }
         })
     }
 
     /// Plans the contents of `tree` again: they must come to lie where they were planned.
     pub(super) fn check_unchanged(&self, tree: &Tree) -> Result<(), Ext4Error> {
-        check::tree(tree, self.options.block_size)?;
-        let numbers = Numbers::new(tree, self.options.lost_found);
+        check::tree(tree, &self.options)?;
+        let numbers = numbers(tree, &self.options);
+        let directories = Directories::new(tree, &numbers, format(&self.options))?;
+        let attributes = Attributes::new(tree, &numbers, xattr::Format::new(&self.options))?;
+        if numbers != self.numbers
+            || directories != self.directories
+            || attributes != self.attributes
+        {
+            return Err(Ext4Error::Changed);
+        }
         let contents = Contents {
             tree,
             numbers: &numbers,
+            directories: &directories,
+            attributes: &attributes,
             block_size: self.options.block_size,
+            mapping: Mapping::new(self.options.features),
         };
-        let journal = self.places.runs(&self.places.journal);
-        let journal = journal.iter().map(|run| run.len).sum();
-        let same =
-            numbers == self.numbers && contents.place(&self.geometry.taken, journal) == self.places;
+        let same = contents.place(&self.geometry.taken, self.places.own()) == self.places;
         same.then_some(()).ok_or(Ext4Error::Changed)
+    }
+
+    /// What the filesystem's checksums begin with.
+    pub(super) fn checksum_seed(&self) -> Checksum {
+        if self.options.features.has(Feature::MetadataCsum) {
+            Checksum::seed(self.options.uuid)
+        } else {
+            Checksum::OFF
+        }
     }
 
     pub(super) fn block_bytes(&self) -> u64 {
         self.options.block_size.bytes().into()
+    }
+}
+
+/// The inodes of everything.
+fn numbers(tree: &Tree, options: &Ext4Options) -> Numbers {
+    let numbers = Numbers::new(tree, options.lost_found);
+    if options.features.has(Feature::OrphanFile) {
+        numbers.with_orphan_file()
+    } else {
+        numbers
+    }
+}
+
+/// How directories are made with these options.
+fn format(options: &Ext4Options) -> Format {
+    let features = options.features;
+    let mut linear = Format::linear(options.block_size, features.has(Feature::MetadataCsum));
+    if !features.has(Feature::FileType) {
+        linear = linear.without_file_types();
+    }
+    if features.has(Feature::DirIndex) {
+        linear.indexed(options.hash_seed, options.hash_bytes)
+    } else {
+        linear
     }
 }

@@ -1,11 +1,13 @@
 //! The size of a filesystem, and whether one of a given size holds a tree.
 
-use super::division::{Division, InodeDemand};
+use super::division::{Division, InodeDemand, Shape};
 use super::error::Ext4Error;
+use super::features::Feature;
 use super::geometry::Geometry;
 use super::journal;
-use super::options::{Ext4Options, InodeCount};
-use super::places::{Contents, Places};
+use super::options::{Ext4Options, FreeInodes, InodeCount};
+use super::orphan;
+use super::places::{Contents, Own, Places};
 use crate::fs::FreeSpace;
 
 /// A division with everything in its place.
@@ -16,25 +18,32 @@ pub struct Sizing<'a> {
     contents: Contents<'a>,
     options: &'a Ext4Options,
     demand: InodeDemand,
+    journal: journal::Demand,
 }
 
 impl<'a> Sizing<'a> {
-    /// Fails when fewer inodes are asked for than the tree needs.
+    /// Fails when fewer inodes are asked for than the tree needs and shall be free.
     pub fn new(contents: Contents<'a>, options: &'a Ext4Options) -> Result<Self, Ext4Error> {
         let needed = u64::from(contents.numbers.last);
+        let least = with_free_inodes(needed, options.free_inodes);
         let demand = match options.inodes {
             InodeCount::PerBytes(bytes) => InodeDemand {
-                least: needed,
+                least,
                 per_bytes: Some(bytes),
             },
-            InodeCount::Exact(given) if u64::from(given) < needed => {
+            InodeCount::Exact(given) if u64::from(given) < least => {
                 return Err(Ext4Error::Inodes {
                     given: given.into(),
                     needed,
+                    free: least - needed,
                 });
             }
             InodeCount::Exact(given) => InodeDemand {
                 least: given.into(),
+                per_bytes: None,
+            },
+            InodeCount::Needed => InodeDemand {
+                least,
                 per_bytes: None,
             },
         };
@@ -42,6 +51,7 @@ impl<'a> Sizing<'a> {
             contents,
             options,
             demand,
+            journal: journal::Demand::new(options),
         })
     }
 
@@ -54,7 +64,7 @@ impl<'a> Sizing<'a> {
         let blocks = bytes / u64::from(self.options.block_size.bytes());
         match self.divided(blocks) {
             Ok(geometry) => {
-                let journal = journal::blocks(self.options.journal, geometry.division.blocks);
+                let journal = self.journal.blocks(geometry.division.blocks);
                 if let Some(placed) = self.fitting(geometry, journal) {
                     return Ok(placed);
                 }
@@ -80,7 +90,7 @@ impl<'a> Sizing<'a> {
     /// inodes or the journal, all need the same number of blocks. Most of those stretches are passed
     /// because the least that they need is more than they have.
     pub fn smallest(&self, free: FreeSpace) -> Result<Placed, Ext4Error> {
-        let contents = self.contents.place(&[], 0).end;
+        let contents = self.contents.place(&[], Own::default()).end;
         let mut blocks = self.with_free(contents, free)?;
         loop {
             let division = match self.division(blocks) {
@@ -94,11 +104,15 @@ impl<'a> Sizing<'a> {
                 blocks = division.next_group_size();
                 continue;
             }
-            let journal = journal::blocks(self.options.journal, blocks);
-            let last = division
+            let journal = self.journal.blocks(blocks);
+            let own = self.own(journal, blocks);
+            let mut last = division
                 .last_size(self.demand)
-                .min(journal::last_size(self.options.journal, blocks));
-            let least = contents + division.metadata_blocks() + u64::from(journal);
+                .min(self.journal.last_size(blocks));
+            if own.orphan_file > 0 {
+                last = last.min(orphan::last_size(blocks));
+            }
+            let least = contents + division.metadata_blocks() + own.blocks();
             let least = self.with_free(least, free)?.max(blocks);
             if least > last {
                 blocks = last + 1;
@@ -109,7 +123,7 @@ impl<'a> Sizing<'a> {
                     geometry.next_size.min(division.next_group_size())
                 }
                 Ok(geometry) => {
-                    let places = self.contents.place(&geometry.taken, journal);
+                    let places = self.contents.place(&geometry.taken, own);
                     let needed = self.with_free(places.used_blocks(&geometry.taken), free)?;
                     if needed <= least {
                         return Ok((geometry, places));
@@ -129,8 +143,13 @@ impl<'a> Sizing<'a> {
         let without_last = without_last
             .map(|division| Geometry::new(division, self.demand))
             .transpose()?;
-        for journal in journal::choices(self.options.journal, full.division.blocks) {
-            for geometry in std::iter::once(&full).chain(&without_last) {
+        let less_reserve = full.division.with_less_reserve();
+        let less_reserve = less_reserve
+            .map(|division| Geometry::new(division, self.demand))
+            .transpose()?;
+        for journal in self.journal.choices(full.division.blocks) {
+            let geometries = std::iter::once(&full).chain(&less_reserve);
+            for geometry in geometries.chain(&without_last) {
                 let placed = self.fitting(geometry.clone(), journal);
                 if placed.is_some() {
                     return Ok(placed);
@@ -142,9 +161,24 @@ impl<'a> Sizing<'a> {
 
     /// Everything in its place, if it fits.
     fn fitting(&self, geometry: Geometry, journal: u32) -> Option<Placed> {
-        let places = self.contents.place(&geometry.taken, journal);
+        let own = self.own(journal, geometry.division.blocks);
+        let places = self.contents.place(&geometry.taken, own);
         let fits = places.used_blocks(&geometry.taken) <= geometry.division.blocks;
         fits.then_some((geometry, places))
+    }
+
+    /// What a filesystem of `blocks` blocks has for its own use.
+    fn own(&self, journal: u32, blocks: u64) -> Own {
+        let has = |feature| self.options.features.has(feature);
+        Own {
+            journal,
+            orphan_file: if has(Feature::OrphanFile) {
+                orphan::blocks(blocks)
+            } else {
+                0
+            },
+            resize: u32::from(has(Feature::ResizeInode)),
+        }
     }
 
     fn divided(&self, blocks: u64) -> Result<Geometry, Ext4Error> {
@@ -152,7 +186,7 @@ impl<'a> Sizing<'a> {
     }
 
     fn division(&self, blocks: u64) -> Result<Division, Ext4Error> {
-        Division::new(self.options.block_size, blocks, self.demand)
+        Division::new(Shape::new(self.options), blocks, self.demand)
     }
 
     /// Blocks in all so that `used` are used and the rest is free as asked.
@@ -179,14 +213,26 @@ impl<'a> Sizing<'a> {
     }
 }
 
+/// Inodes in all so that `needed` are used and the others free as asked.
+fn with_free_inodes(needed: u64, free: FreeInodes) -> u64 {
+    let used_share = u64::from(1000_u16.saturating_sub(free.per_mille).max(1));
+    let by_share = (needed * 1000).div_ceil(used_share);
+    by_share.max(needed + u64::from(free.count))
+}
+
 #[cfg(test)]
 mod tests {
     use kurmadisk_formats::map::DiskMap;
+    use proptest::prelude::*;
     use uuid::Uuid;
 
     use super::*;
+    use crate::fs::ext4::dir::{Directories, Format};
+    use crate::fs::ext4::features::{FeatureChanges, Profile};
+    use crate::fs::ext4::indirect::Mapping;
     use crate::fs::ext4::numbers::Numbers;
-    use crate::fs::ext4::options::{BlockSize, JournalSize};
+    use crate::fs::ext4::options::{BlockSize, InodeSize, JournalSize};
+    use crate::fs::ext4::xattr::Attributes;
     use crate::tree::{Metadata, Tree};
 
     /// A tree of one file with that many blocks.
@@ -201,13 +247,17 @@ mod tests {
         tree
     }
 
+    fn directories(tree: &Tree, numbers: &Numbers, block_size: BlockSize) -> Directories {
+        Directories::new(tree, numbers, Format::linear(block_size, true)).unwrap()
+    }
+
     /// Whether a filesystem of exactly so many blocks has so much free, with the usual journal.
     fn enough(sizing: &Sizing<'_>, blocks: u64, free: FreeSpace) -> bool {
         let Ok(geometry) = sizing.divided(blocks) else {
             return false;
         };
-        let journal = journal::blocks(sizing.options.journal, blocks);
-        let places = sizing.contents.place(&geometry.taken, journal);
+        let own = sizing.own(sizing.journal.blocks(blocks), blocks);
+        let places = sizing.contents.place(&geometry.taken, own);
         let needed = sizing.with_free(places.used_blocks(&geometry.taken), free);
         geometry.division.blocks == blocks && needed.unwrap() <= blocks
     }
@@ -216,10 +266,14 @@ mod tests {
     fn check(content: u64, options: &Ext4Options, free: FreeSpace) {
         let tree = tree(content, options.block_size);
         let numbers = Numbers::new(&tree, options.lost_found);
+        let directories = directories(&tree, &numbers, options.block_size);
         let contents = Contents {
             tree: &tree,
             numbers: &numbers,
+            directories: &directories,
+            attributes: &Attributes::default(),
             block_size: options.block_size,
+            mapping: Mapping::new(options.features),
         };
         let sizing = Sizing::new(contents, options).unwrap();
         let (geometry, _) = sizing.smallest(free).unwrap();
@@ -230,6 +284,69 @@ mod tests {
             first,
             "{content} {options:?} {free:?}"
         );
+    }
+
+    fn any_options() -> impl Strategy<Value = Ext4Options> {
+        let inodes = prop_oneof![
+            (1024..20_000_u32).prop_map(InodeCount::PerBytes),
+            (13..9000_u32).prop_map(InodeCount::Exact),
+            Just(InodeCount::Needed),
+        ];
+        let journal = prop_oneof![
+            2 => Just(JournalSize::Auto),
+            1 => Just(JournalSize::None),
+            1 => (1024..3000_u32).prop_map(JournalSize::Blocks),
+        ];
+        let features = [
+            "",
+            "resize_inode",
+            "^flex_bg",
+            "^sparse_super,^64bit,^extent",
+            "resize_inode,^flex_bg,^64bit",
+        ];
+        let features = prop::sample::select(features.to_vec()).prop_map(|text| {
+            let changes: FeatureChanges = text.parse().unwrap();
+            Profile::Ext4.features().changed(changes)
+        });
+        let sizes = [InodeSize::B128, InodeSize::B256];
+        let inode_size = prop::sample::select(sizes.to_vec());
+        let blocks = [BlockSize::B1024, BlockSize::B2048];
+        let block_size = prop::sample::select(blocks.to_vec());
+        let all = (
+            inodes,
+            journal,
+            features,
+            inode_size,
+            block_size,
+            any::<bool>(),
+        );
+        all.prop_map(
+            |(inodes, journal, features, inode_size, block_size, lost_found)| Ext4Options {
+                block_size,
+                inode_size,
+                features,
+                inodes,
+                journal,
+                lost_found,
+                ..Ext4Options::new(Uuid::nil(), Uuid::nil())
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn whatever_is_asked_for_no_smaller_size_is_enough(
+            content in 1..4000_u64,
+            options in any_options(),
+            free in prop_oneof![
+                (0..700_u16).prop_map(FreeSpace::PerMille),
+                (0..5_u64 << 20).prop_map(FreeSpace::Bytes),
+            ],
+        ) {
+            check(content, &options, free);
+        }
     }
 
     #[test]
@@ -259,6 +376,45 @@ mod tests {
     }
 
     #[test]
+    fn features_cost_what_they_cost_at_every_size() {
+        for features in [
+            "resize_inode",
+            "orphan_file",
+            "^flex_bg,^sparse_super",
+            "^64bit,^extent,resize_inode",
+        ] {
+            let changes: FeatureChanges = features.parse().unwrap();
+            let options = Ext4Options {
+                block_size: BlockSize::B1024,
+                features: Profile::Ext4.features().changed(changes),
+                free_inodes: FreeInodes {
+                    count: 700,
+                    per_mille: 0,
+                },
+                ..Ext4Options::new(Uuid::nil(), Uuid::nil())
+            };
+            for content in [1, 950, 1900, 6000, 14_000, 20_000, 30_000] {
+                check(content, &options, FreeSpace::Bytes(0));
+            }
+            check(1000, &options, FreeSpace::PerMille(700));
+        }
+    }
+
+    #[test]
+    fn as_many_inodes_are_free_as_was_asked() {
+        let free = |count, per_mille| FreeInodes { count, per_mille };
+        for (needed, asked, least) in [
+            (11, free(0, 0), 11),
+            (11, free(16, 100), 27),
+            (1000, free(16, 100), 1112),
+            (1000, free(1000, 0), 2000),
+            (1000, free(0, 999), 1_000_000),
+        ] {
+            assert_eq!(with_free_inodes(needed, asked), least);
+        }
+    }
+
+    #[test]
     fn the_smallest_may_have_more_groups_than_a_size_that_is_not_enough() {
         // 1000 inodes make 62 tables of two blocks, or 63 of one: 59 blocks less are needed in all.
         let options = Ext4Options {
@@ -268,16 +424,20 @@ mod tests {
         };
         let tree = Tree::new(Metadata::default());
         let numbers = Numbers::new(&tree, true);
+        let directories = directories(&tree, &numbers, options.block_size);
         let contents = Contents {
             tree: &tree,
             numbers: &numbers,
+            directories: &directories,
+            attributes: &Attributes::default(),
             block_size: options.block_size,
+            mapping: Mapping::new(options.features),
         };
         let sizing = Sizing::new(contents, &options).unwrap();
         let full = 62 * 32768;
         let used = |blocks: u64| {
             let geometry = sizing.divided(blocks).unwrap();
-            let places = sizing.contents.place(&geometry.taken, 0);
+            let places = sizing.contents.place(&geometry.taken, Own::default());
             places.used_blocks(&geometry.taken)
         };
         assert_eq!(used(full) - used(full + 50), 59);

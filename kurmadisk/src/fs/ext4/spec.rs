@@ -13,21 +13,29 @@ pub const MAGIC: u16 = 0xef53;
 pub const FIRST_INODE: u32 = 11;
 pub const ROOT_INODE: u32 = 2;
 pub const JOURNAL_INODE: u32 = 8;
-pub const INODE_SIZE: u16 = 256;
+/// What the blocks kept for more group descriptors belong to.
+pub const RESIZE_INODE: u32 = 7;
+/// Bytes of an inode in the first filesystems of this kind; newer fields lie behind them.
+pub const OLD_INODE_SIZE: u16 = 128;
 /// Bytes of an inode behind its first 128 that are in use.
 pub const EXTRA_ISIZE: u16 = 32;
-pub const DESCRIPTOR_SIZE: u16 = 64;
-/// log2 of the groups whose tables lie together.
-pub const LOG_GROUPS_PER_FLEX: u8 = 4;
 /// The most blocks one extent covers.
 pub const MAX_EXTENT_BLOCKS: u32 = 32768;
 /// Bytes of a directory block's tail, which holds its checksum.
 pub const DIR_TAIL: u16 = 12;
+/// Bytes of an index block's tail, which holds its checksum.
+pub const DX_TAIL: usize = 8;
+/// Half-MD4, the hash of names in indexed directories.
+pub const DX_HASH_HALF_MD4: u8 = 1;
+/// Bytes of an index's root from its reserved word to its entries.
+pub const DX_ROOT_INFO_LENGTH: u8 = 8;
 
 pub mod compat {
     pub const HAS_JOURNAL: u32 = 0x4;
     pub const EXT_ATTR: u32 = 0x8;
+    pub const RESIZE_INODE: u32 = 0x10;
     pub const DIR_INDEX: u32 = 0x20;
+    pub const ORPHAN_FILE: u32 = 0x1000;
 }
 
 pub mod incompat {
@@ -35,15 +43,19 @@ pub mod incompat {
     pub const EXTENTS: u32 = 0x40;
     pub const BITS64: u32 = 0x80;
     pub const FLEX_BG: u32 = 0x200;
+    pub const CSUM_SEED: u32 = 0x2000;
+    pub const LARGE_DIR: u32 = 0x4000;
 }
 
 pub mod ro_compat {
     pub const SPARSE_SUPER: u32 = 0x1;
     pub const LARGE_FILE: u32 = 0x2;
     pub const HUGE_FILE: u32 = 0x8;
+    pub const GDT_CSUM: u32 = 0x10;
     pub const DIR_NLINK: u32 = 0x20;
     pub const EXTRA_ISIZE: u32 = 0x40;
     pub const METADATA_CSUM: u32 = 0x400;
+    pub const READ_ONLY: u32 = 0x1000;
 }
 
 pub mod group_flags {
@@ -56,6 +68,8 @@ pub mod group_flags {
 }
 
 pub mod inode_flags {
+    /// A directory with an index.
+    pub const INDEX: u32 = 0x1000;
     pub const EXTENTS: u32 = 0x8_0000;
 }
 
@@ -153,7 +167,9 @@ pub struct Superblock {
     pub checksum_seed: U32, // 0x270
     /// Eight more bits each of `wtime`, `mtime`, `mkfs_time`, `lastcheck` and the two errors' times.
     pub time_hi: [u8; 6], // 0x274
-    pub reserved: [u8; 386],
+    pub name_encoding: [u8; 6],
+    pub orphan_file_inum: U32, // 0x280
+    pub reserved: [u8; 376],
     pub checksum: U32, // 0x3fc
 }
 
@@ -166,10 +182,11 @@ const _: () = assert!(core::mem::offset_of!(Superblock, mount_opts) == 0x200);
 const _: () = assert!(core::mem::offset_of!(Superblock, overhead_blocks) == 0x248);
 const _: () = assert!(core::mem::offset_of!(Superblock, lpf_ino) == 0x268);
 const _: () = assert!(core::mem::offset_of!(Superblock, checksum_seed) == 0x270);
+const _: () = assert!(core::mem::offset_of!(Superblock, orphan_file_inum) == 0x280);
 const _: () = assert!(core::mem::offset_of!(Superblock, checksum) == 0x3fc);
 
-/// A block group descriptor (`group_descr.rst`), 64 bytes long.
-#[derive(FromZeros, IntoBytes, Immutable, KnownLayout, Clone)]
+/// A block group descriptor (`group_descr.rst`); without the feature `64bit`, its first 32 bytes.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Clone)]
 #[repr(C)]
 pub struct GroupDescriptor {
     pub block_bitmap_lo: U32,
@@ -197,10 +214,10 @@ pub struct GroupDescriptor {
     pub reserved: U32,
 }
 
-const _: () = assert!(size_of::<GroupDescriptor>() == DESCRIPTOR_SIZE as usize);
+const _: () = assert!(size_of::<GroupDescriptor>() == 64);
 
-/// An inode (`inodes.rst`) of 256 bytes, the last 96 of them for attributes.
-#[derive(FromZeros, IntoBytes, Immutable, KnownLayout, Clone)]
+/// An inode (`inodes.rst`) of 256 bytes, the last 96 of them for attributes; one of 128 bytes is its front.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Clone)]
 #[repr(C)]
 pub struct Inode {
     pub mode: U16,
@@ -238,12 +255,44 @@ pub struct Inode {
     pub attributes: [u8; 96], // 0xa0
 }
 
-const _: () = assert!(size_of::<Inode>() == INODE_SIZE as usize);
+const _: () = assert!(size_of::<Inode>() == 256);
 const _: () = assert!(core::mem::offset_of!(Inode, checksum_lo) == 0x7c);
+const _: () = assert!(core::mem::offset_of!(Inode, extra_isize) == OLD_INODE_SIZE as usize);
 const _: () = assert!(core::mem::offset_of!(Inode, attributes) == 128 + EXTRA_ISIZE as usize);
 
+/// What attributes begin with, in an inode and in a block.
+pub const XATTR_MAGIC: u32 = 0xea02_0000;
+
+/// The head of a block of attributes (`attributes.rst`, `struct ext4_xattr_header`).
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct XattrHeader {
+    pub magic: U32,
+    pub refcount: U32,
+    pub blocks: U32,
+    pub hash: U32,
+    pub checksum: U32, // 0x10
+    pub reserved: [U32; 3],
+}
+
+/// The head of an entry (`attributes.rst`, `struct ext4_xattr_entry`); the name follows.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct XattrEntryHead {
+    pub name_len: u8,
+    pub name_index: u8,
+    pub value_offset: U16,
+    pub value_inode: U32,
+    pub value_size: U32,
+    pub hash: U32,
+}
+
+const _: () = assert!(size_of::<XattrHeader>() == 32);
+const _: () = assert!(core::mem::offset_of!(XattrHeader, checksum) == 0x10);
+const _: () = assert!(size_of::<XattrEntryHead>() == 16);
+
 /// The head of a node of an extent tree (`ifork.rst`, "Extent Tree").
-#[derive(FromZeros, IntoBytes, Immutable, KnownLayout)]
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct ExtentHeader {
     pub magic: U16,
@@ -256,7 +305,7 @@ pub struct ExtentHeader {
 pub const EXTENT_MAGIC: u16 = 0xf30a;
 
 /// An entry of an inner node of an extent tree.
-#[derive(FromZeros, IntoBytes, Immutable, KnownLayout)]
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct ExtentIndex {
     pub block: U32,
@@ -266,7 +315,7 @@ pub struct ExtentIndex {
 }
 
 /// An entry of a leaf of an extent tree.
-#[derive(FromZeros, IntoBytes, Immutable, KnownLayout)]
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct ExtentLeaf {
     pub block: U32,
@@ -280,7 +329,7 @@ const _: () = assert!(size_of::<ExtentIndex>() == 12);
 const _: () = assert!(size_of::<ExtentLeaf>() == 12);
 
 /// The head of a directory entry (`directory.rst`, "Linear Directories"); the name follows.
-#[derive(FromZeros, IntoBytes, Immutable, KnownLayout)]
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct DirEntryHead {
     pub inode: U32,
@@ -290,6 +339,42 @@ pub struct DirEntryHead {
 }
 
 const _: () = assert!(size_of::<DirEntryHead>() == 8);
+
+/// The head of an index's root (`directory.rst`, `struct dx_root`); [`DxEntry`]s follow.
+#[derive(FromZeros, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct DxRootHead {
+    pub dot: DirEntryHead,
+    pub dot_name: [u8; 4],
+    pub dotdot: DirEntryHead, // 0xc
+    pub dotdot_name: [u8; 4],
+    pub reserved: U32, // 0x18
+    pub hash_version: u8,
+    pub info_length: u8,
+    pub indirect_levels: u8,
+    pub unused_flags: u8,
+}
+
+/// An entry of an index: the block of names that begin with this hash, or of the index below.
+#[derive(FromZeros, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct DxEntry {
+    pub hash: U32,
+    pub block: U32,
+}
+
+/// What the first entry of an index block has in place of a hash: how many entries have room, and how many
+/// there are.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct DxCountLimit {
+    pub limit: U16,
+    pub count: U16,
+}
+
+const _: () = assert!(size_of::<DxRootHead>() == 0x20);
+const _: () = assert!(size_of::<DxEntry>() == 8 && size_of::<DxCountLimit>() == 4);
+const _: () = assert!(DX_ROOT_INFO_LENGTH as usize + 0x18 == size_of::<DxRootHead>());
 
 /// The superblock of a journal (`journal.rst`, "Super Block"), version 2; big-endian.
 #[derive(FromZeros, IntoBytes, Immutable, KnownLayout)]

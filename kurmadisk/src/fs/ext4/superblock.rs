@@ -6,18 +6,17 @@ use zerocopy::{FromZeros, IntoBytes};
 use super::checksum::Checksum;
 use super::division::Division;
 use super::extents::split48;
-use super::options::{ErrorPolicy, Ext4Options};
+use super::features::Feature;
+use super::options::{ErrorPolicy, Ext4Options, NameBytes};
 use super::spec::{
-    DESCRIPTOR_SIZE, EXTRA_ISIZE, FIRST_INODE, INODE_SIZE, JOURNAL_INODE, LOG_GROUPS_PER_FLEX,
-    MAGIC, Superblock, compat, incompat, ro_compat,
+    DX_HASH_HALF_MD4, EXTRA_ISIZE, FIRST_INODE, JOURNAL_INODE, MAGIC, OLD_INODE_SIZE, Superblock,
+    ro_compat,
 };
 
-/// Half-MD4, the hash of names in large directories.
-const HASH_HALF_MD4: u8 = 1;
 /// `s_flags`: names are hashed as signed bytes.
 const SIGNED_HASH: u32 = 1;
-/// `s_default_mount_opts`: user attributes and ACLs.
-const XATTR_AND_ACL: u32 = 0xc;
+/// `s_flags`: names are hashed as unsigned bytes.
+const UNSIGNED_HASH: u32 = 2;
 /// `s_checksum_type`: crc32c.
 const CRC32C: u8 = 1;
 /// `s_jnl_backup_type`: `s_jnl_blocks` repeats the journal's inode.
@@ -29,13 +28,17 @@ pub struct Totals {
     pub free_inodes: u32,
     /// The journal's `i_block` and size in bytes, if there is one.
     pub journal: Option<([u8; 60], u64)>,
+    /// The orphan file's inode, if there is one.
+    pub orphan_file: Option<u32>,
+    /// Whether a directory needs the feature `large_dir`.
+    pub large_dir: bool,
 }
 
 /// The superblock of group 0.
 pub fn primary(options: &Ext4Options, division: &Division, totals: &Totals) -> Superblock {
     let mut sb = Superblock::new_zeroed();
     counts(&mut sb, options, division, totals);
-    features(&mut sb, totals);
+    features(&mut sb, options, totals);
     identity(&mut sb, options);
     if let Some((block, size)) = &totals.journal {
         journal(&mut sb, block, *size);
@@ -62,17 +65,23 @@ fn counts(sb: &mut Superblock, options: &Ext4Options, division: &Division, total
     sb.inodes_count = U32::new(inodes);
     sb.free_inodes_count = U32::new(totals.free_inodes);
     sb.first_data_block = word(division.first_data_block()).0;
-    sb.log_block_size = U32::new(division.block_size.log());
+    sb.log_block_size = U32::new(division.shape.block_size.log());
     sb.log_cluster_size = sb.log_block_size;
     sb.blocks_per_group = U32::new(division.blocks_per_group());
     sb.clusters_per_group = sb.blocks_per_group;
     sb.inodes_per_group = U32::new(division.inodes_per_group);
-    sb.desc_size = U16::new(DESCRIPTOR_SIZE);
-    sb.log_groups_per_flex = LOG_GROUPS_PER_FLEX;
+    if options.features.has(Feature::Bits64) {
+        sb.desc_size = U16::new(division.shape.descriptor_size());
+    }
+    sb.log_groups_per_flex = division.shape.log_groups_per_flex();
+    // It has room for what one block lists: 1024.
+    sb.reserved_gdt_blocks = U16::new(low16(division.reserved_descriptor_blocks));
     sb.first_ino = U32::new(FIRST_INODE);
-    sb.inode_size = U16::new(INODE_SIZE);
-    sb.min_extra_isize = U16::new(EXTRA_ISIZE);
-    sb.want_extra_isize = U16::new(EXTRA_ISIZE);
+    sb.inode_size = U16::new(division.shape.inode_size);
+    if division.shape.inode_size > OLD_INODE_SIZE {
+        sb.min_extra_isize = U16::new(EXTRA_ISIZE);
+        sb.want_extra_isize = U16::new(EXTRA_ISIZE);
+    }
 }
 
 /// Blocks that only root may fill.
@@ -81,27 +90,29 @@ fn reserved_blocks(options: &Ext4Options, blocks: u64) -> u64 {
         + blocks % 1000 * u64::from(options.reserved_per_mille) / 1000
 }
 
-fn features(sb: &mut Superblock, totals: &Totals) {
-    let journal = if totals.journal.is_some() {
-        compat::HAS_JOURNAL
-    } else {
-        0
-    };
-    sb.feature_compat = U32::new(journal | compat::EXT_ATTR | compat::DIR_INDEX);
-    sb.feature_incompat =
-        U32::new(incompat::FILETYPE | incompat::EXTENTS | incompat::BITS64 | incompat::FLEX_BG);
-    sb.feature_ro_compat = U32::new(
-        ro_compat::SPARSE_SUPER
-            | ro_compat::LARGE_FILE
-            | ro_compat::HUGE_FILE
-            | ro_compat::DIR_NLINK
-            | ro_compat::EXTRA_ISIZE
-            | ro_compat::METADATA_CSUM,
-    );
-    sb.checksum_type = CRC32C;
-    sb.default_mount_opts = U32::new(XATTR_AND_ACL);
-    sb.def_hash_version = HASH_HALF_MD4;
-    sb.flags = U32::new(SIGNED_HASH);
+fn features(sb: &mut Superblock, options: &Ext4Options, totals: &Totals) {
+    let mut features = options.features;
+    if totals.journal.is_none() {
+        features = features.without(Feature::HasJournal);
+    }
+    if options.inode_size.bytes() == OLD_INODE_SIZE {
+        features = features.without(Feature::ExtraIsize);
+    }
+    if totals.large_dir {
+        features = features.with(Feature::LargeDir);
+    }
+    let [compat, incompat, ro_compat] = features.words();
+    sb.feature_compat = U32::new(compat);
+    sb.feature_incompat = U32::new(incompat);
+    sb.feature_ro_compat = U32::new(ro_compat);
+    if features.has(Feature::MetadataCsum) {
+        sb.checksum_type = CRC32C;
+    }
+    if features.has(Feature::MetadataCsumSeed) {
+        sb.checksum_seed = U32::new(Checksum::seed(options.uuid).value());
+    }
+    sb.orphan_file_inum = U32::new(totals.orphan_file.unwrap_or(0));
+    sb.def_hash_version = DX_HASH_HALF_MD4;
 }
 
 fn identity(sb: &mut Superblock, options: &Ext4Options) {
@@ -113,7 +124,9 @@ fn identity(sb: &mut Superblock, options: &Ext4Options) {
         ErrorPolicy::RemountReadOnly => 2,
         ErrorPolicy::Panic => 3,
     });
-    // No check by number of mounts.
+    sb.default_mount_opts = U32::new(options.default_mount_options.bits());
+    sb.mount_opts[..options.mount_options.len()].copy_from_slice(options.mount_options.as_bytes());
+    // No check by number of mounts, nor by time.
     sb.max_mnt_count = U16::new(u16::MAX);
     // These times have no sign; an inode's have one.
     let time = options.time.seconds.max(0).cast_unsigned();
@@ -125,6 +138,10 @@ fn identity(sb: &mut Superblock, options: &Ext4Options) {
     sb.time_hi = [hi, 0, hi, hi, 0, 0];
     sb.uuid = options.uuid.into_bytes();
     sb.hash_seed = options.hash_seed.into_bytes();
+    sb.flags = U32::new(match options.hash_bytes {
+        NameBytes::Signed => SIGNED_HASH,
+        NameBytes::Unsigned => UNSIGNED_HASH,
+    });
     sb.volume_name[..options.label.len()].copy_from_slice(options.label.as_bytes());
 }
 
@@ -139,8 +156,16 @@ fn journal(sb: &mut Superblock, block: &[u8; 60], size: u64) {
 }
 
 fn seal(sb: &mut Superblock) {
+    if sb.feature_ro_compat.get() & ro_compat::METADATA_CSUM == 0 {
+        return;
+    }
     let sum = Checksum::START.update(&sb.as_bytes()[..1020]);
     sb.checksum = U32::new(sum.value());
+}
+
+fn low16(value: u64) -> u16 {
+    let [a, b, ..] = value.to_le_bytes();
+    u16::from_le_bytes([a, b])
 }
 
 fn word(value: u64) -> (U32, U32) {
@@ -155,8 +180,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::fs::ext4::division::InodeDemand;
-    use crate::fs::ext4::options::BlockSize;
+    use crate::fs::ext4::division::{InodeDemand, Shape};
     use crate::tree::Timestamp;
 
     fn superblock(seconds: i64) -> Superblock {
@@ -164,16 +188,18 @@ mod tests {
             least: 100,
             per_bytes: None,
         };
-        let division = Division::new(BlockSize::B4096, 5_000_000_000, demand).unwrap();
         let options = Ext4Options {
             reserved_per_mille: 333,
             time: Timestamp { seconds, nanos: 0 },
             ..Ext4Options::new(Uuid::nil(), Uuid::nil())
         };
+        let division = Division::new(Shape::new(&options), 5_000_000_000, demand).unwrap();
         let totals = Totals {
             free_blocks: 0x1_0000_0002,
             free_inodes: 3,
             journal: Some(([9; 60], 0x5_0000_0006)),
+            orphan_file: None,
+            large_dir: false,
         };
         primary(&options, &division, &totals)
     }

@@ -7,8 +7,8 @@ use super::contents::{Entry, ROOT, Target};
 use super::name::ShortName;
 use super::plan::FatPlan;
 use super::spec::{
-    ATTR_ARCHIVE, ATTR_DIRECTORY, ATTR_LONG_NAME, ATTR_VOLUME_ID, ENTRY_LEN, LAST_LONG_ENTRY,
-    LONG_UNITS, LongEntry, ShortEntry,
+    ATTR_ARCHIVE, ATTR_DIRECTORY, ATTR_LONG_NAME, ATTR_READ_ONLY, ATTR_VOLUME_ID, ENTRY_LEN,
+    LAST_LONG_ENTRY, LONG_UNITS, LongEntry, ShortEntry,
 };
 use super::time::DosTime;
 use super::{FatError, FatType};
@@ -84,7 +84,7 @@ impl FatPlan {
                 let file = &self.contents.files[index];
                 ShortEntry {
                     name: entry.short.bytes,
-                    attributes: ATTR_ARCHIVE,
+                    attributes: ATTR_ARCHIVE | read_only(tree, file.node),
                     case: entry.short.case,
                     size: file.len.into(),
                     ..at_cluster(self.file_run(index).first, time_of(tree, file.node))
@@ -101,6 +101,15 @@ impl FatPlan {
 
 fn time_of(tree: &Tree, node: NodeId) -> Timestamp {
     tree.node(node).meta.mtime
+}
+
+/// The attribute of a file that nobody may write to, as Linux sets it on `chmod`.
+fn read_only(tree: &Tree, node: NodeId) -> u8 {
+    if tree.node(node).meta.mode & 0o222 == 0 {
+        ATTR_READ_ONLY
+    } else {
+        0
+    }
 }
 
 fn directory_entry(short: ShortName, time: Timestamp, cluster: u32) -> ShortEntry {

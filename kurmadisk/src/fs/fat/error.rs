@@ -69,7 +69,11 @@ pub enum FatError {
         limit: u32,
     },
     /// The volume is too small for its content.
-    #[error("the content needs a FAT volume of {needed} bytes, this one has {given}; enlarge it")]
+    #[error(
+        "the content needs a FAT volume of {needed} bytes, and this one has {given}, {} too few; enlarge it or \
+         leave something out",
+        needed.saturating_sub(*given)
+    )]
     TooSmall {
         /// The next larger size that suffices.
         needed: u64,

@@ -1,14 +1,21 @@
 //! Sizes and places, fixed before any content is read.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::contents::{Contents, ROOT};
-use super::geometry::{Format, Geometry, Rules};
+use super::geometry::{Format, Geometry};
 use super::name::{self, ShortBytes};
-use super::spec::{FIRST_CLUSTER, NO_LABEL};
+use super::rules::{FAT32_FROM, Rules};
+use super::spec::{FIRST_CLUSTER, MAX_CLUSTER, NO_LABEL};
 use super::{FatError, FatOptions, FatType};
 use crate::fs::{FreeSpace, VolumeSize};
 use crate::tree::{Timestamp, Tree};
+
+/// Largest [`data_alignment`](FatOptions::data_alignment), bytes: what the 16 bits of the reserved sectors can
+/// bring about whatever the size of a sector.
+const MAX_DATA_ALIGNMENT: u32 = 16 << 20;
 
 /// A FAT volume whose every byte has its place.
 #[derive(Clone, Debug)]
@@ -53,7 +60,9 @@ impl FatPlan {
             sector_size: options.sector_size,
             fat_type: options.fat_type,
             sectors_per_cluster: options.sectors_per_cluster,
+            data_alignment: options.data_alignment,
             root_entries: contents.dirs[ROOT].slots,
+            fat32_from: FAT32_FROM,
         };
         check_root(&rules)?;
         let geometry = choose(&contents, size, &rules)?;
@@ -72,6 +81,15 @@ impl FatPlan {
             runs,
             used_clusters,
         })
+    }
+
+    /// The same volume at another place of the disk: behind so many sectors.
+    #[must_use]
+    pub fn with_hidden_sectors(self, hidden_sectors: u32) -> Self {
+        Self {
+            hidden_sectors,
+            ..self
+        }
     }
 
     /// Bytes of the volume.
@@ -198,24 +216,35 @@ impl FatPlan {
 
 impl FatOptions {
     fn check(&self) -> Result<(), FatError> {
-        if ![512, 4096].contains(&self.sector_size) {
-            return Err(FatError::Option {
-                field: "sector_size",
-                value: self.sector_size.to_string(),
-                problem: "a sector has 512 or 4096 bytes",
-            });
+        let refuse = |field, value: u32, problem| {
+            Err(FatError::Option {
+                field,
+                value: value.to_string(),
+                problem,
+            })
+        };
+        let sector = self.sector_size;
+        if ![512, 4096].contains(&sector) {
+            return refuse("sector_size", sector, "a sector has 512 or 4096 bytes");
         }
         match self.sectors_per_cluster {
             Some(sectors)
                 if !sectors.is_power_of_two()
                     || sectors > 128
-                    || sectors * self.sector_size > 65_536 =>
+                    || sectors * sector > MAX_CLUSTER =>
             {
-                Err(FatError::Option {
-                    field: "sectors_per_cluster",
-                    value: sectors.to_string(),
-                    problem: "it is a power of two from 1 to 128, and a cluster has at most 65536 bytes",
-                })
+                let problem =
+                    "it is a power of two from 1 to 128, and a cluster has at most 65536 bytes";
+                return refuse("sectors_per_cluster", sectors, problem);
+            }
+            _ => {}
+        }
+        match self.data_alignment {
+            Some(bytes)
+                if !bytes.is_power_of_two() || !(sector..=MAX_DATA_ALIGNMENT).contains(&bytes) =>
+            {
+                let problem = "it is a power of two from the size of a sector to 16777216";
+                refuse("data_alignment", bytes, problem)
             }
             _ => Ok(()),
         }
@@ -238,7 +267,15 @@ fn check_root(rules: &Rules) -> Result<(), FatError> {
 }
 
 fn choose(contents: &Contents, size: VolumeSize, rules: &Rules) -> Result<Geometry, FatError> {
-    let content = |format: &Format| contents.chains(format).sum::<u64>();
+    // Asked for many formats, of which most have clusters of the same size.
+    let sums = RefCell::new(HashMap::new());
+    let content = |format: &Format| {
+        let key = (format.cluster_size(), format.fat_type);
+        let mut sums = sums.borrow_mut();
+        *sums
+            .entry(key)
+            .or_insert_with(|| contents.chains(format).sum::<u64>())
+    };
     let too_much = || FatError::TooMuch {
         fat_type: rules.fat_type.unwrap_or(FatType::Fat32),
         sectors_per_cluster: rules.sectors_per_cluster,
@@ -247,9 +284,11 @@ fn choose(contents: &Contents, size: VolumeSize, rules: &Rules) -> Result<Geomet
         VolumeSize::Auto(free) => {
             check_free(free)?;
             let needed = |format: &Format| with_free(free, content(format), format);
+            let rules = rules.suited_to(needed);
             rules.smallest(0, needed).ok_or_else(too_much)
         }
         VolumeSize::Fixed(given) => {
+            let rules = &rules.suited_to(content);
             let found = rules.fixed(given);
             if let Some(found) = found
                 && content(&found.format) <= u64::from(found.clusters)

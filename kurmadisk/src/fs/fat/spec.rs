@@ -27,6 +27,8 @@ pub const OEM_NAME: [u8; 8] = *b"MSWIN4.1";
 /// The label of a volume that has none.
 pub const NO_LABEL: [u8; 11] = *b"NO NAME    ";
 
+/// Bytes of the largest cluster that drivers know.
+pub const MAX_CLUSTER: u32 = 64 << 10;
 /// Sectors before the first FAT that FAT32 needs at least.
 pub const FAT32_RESERVED: u32 = 32;
 /// The first cluster of the root directory of FAT32, and the first that exists.
@@ -49,6 +51,8 @@ pub const MAX_LONG_UNITS: usize = 255;
 /// Marks the last part of a long name, which comes first.
 pub const LAST_LONG_ENTRY: u8 = 0x40;
 
+/// Directory entry attribute: not to be written to.
+pub const ATTR_READ_ONLY: u8 = 0x01;
 /// Directory entry attribute: the volume's label.
 pub const ATTR_VOLUME_ID: u8 = 0x08;
 /// Directory entry attribute: a directory.

@@ -1,22 +1,13 @@
 //! Trees: put together by hand, and read from folders of the host.
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::ops::ControlFlow;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::path::Path;
-use std::process::Command;
+mod folder;
 
 use kurmadisk::fs::ext4::{Ext4Options, Ext4Plan};
 use kurmadisk::fs::{FreeSpace, VolumeSize};
 use kurmadisk::tree::{
-    DeviceNumber, DirEntry, Metadata, NodeKind, Timestamp, Tree, TreeError, digest, from_dir,
+    DeviceNumber, Entries, Joining, Metadata, NodeKind, Timestamp, Tree, TreeError, digest,
 };
-use kurmadisk_fixtures::treegen;
-use kurmadisk_formats::emit::write_map;
-use kurmadisk_formats::error::{EmitError, SourceError};
-use kurmadisk_formats::map::{DiskMap, Source};
-use kurmadisk_formats::output::NewFile;
+use kurmadisk_formats::map::DiskMap;
 use kurmadisk_formats::read_at::ReadAt;
 use uuid::Uuid;
 
@@ -29,6 +20,7 @@ fn meta() -> Metadata {
             seconds: 1_000_000_000,
             nanos: 5,
         },
+        ..Metadata::default()
     }
 }
 
@@ -107,6 +99,26 @@ fn paths_come_parents_first_and_are_found_again() {
     assert_eq!(tree.node_count(), 7);
 }
 
+/// Copies of all these paths would come to 3 GB.
+#[test]
+fn a_walk_has_one_path_at_a_time() {
+    let mut tree = Tree::new(meta());
+    let mut dir = Tree::ROOT;
+    for _ in 0..55_000 {
+        let kind = NodeKind::Directory(Entries::new());
+        dir = tree.add(dir, b"a", meta(), kind).expect("new");
+    }
+    let mut names = tree.walk();
+    let mut found = 0;
+    while let Some((path, id)) = names.next_name() {
+        assert_eq!(path.len(), 2 * found + 1);
+        found += 1;
+        assert_eq!(id == dir, found == 55_000);
+    }
+    assert_eq!(found, 55_000);
+    assert_eq!(tree.path_of(dir).len(), 2 * found);
+}
+
 #[test]
 fn what_no_directory_can_hold_is_refused_by_its_name() {
     let mut tree = Tree::new(meta());
@@ -137,11 +149,8 @@ fn what_no_directory_can_hold_is_refused_by_its_name() {
     let link = tree.link(Tree::ROOT, b"second", dir);
     let expected = "\"second\" would be a hard link to a directory";
     assert_eq!(link.expect_err("a directory").to_string(), expected);
-    let entry = DirEntry {
-        name: (*b"x").into(),
-        node: file,
-    };
-    let full = tree.add(dir, b"full", meta(), NodeKind::Directory(vec![entry]));
+    let not_empty = tree.node(dir).kind.clone();
+    let full = tree.add(dir, b"full", meta(), not_empty);
     let expected = "\"full\" has entries already; add it empty, and then what is in it";
     assert_eq!(full.expect_err("unseen entries").to_string(), expected);
     assert!(
@@ -181,12 +190,12 @@ fn a_file_that_is_placed_replaces_one_name_alone() {
         (&tree.node(first).meta, &tree.node(second).meta),
         (&meta(), &other)
     );
-    // With one name only, the node itself is replaced.
-    let count = tree.node_count();
+    // Its last name goes to the new one.
     let third = tree
         .place_file(b"b", meta(), content(b"third"))
         .expect("replaced");
-    assert_eq!((third, tree.node_count()), (second, count));
+    assert_eq!(tree.lookup(b"b"), Some(third));
+    assert_eq!((tree.node(second).links(), tree.nodes().count()), (0, 4));
     assert_eq!(bytes_of(&tree, b"b"), b"third");
 }
 
@@ -254,7 +263,7 @@ fn the_digest_differs_when_anything_but_content_does() {
         add(b"x", NodeKind::Fifo),
         add(b"x", NodeKind::Socket),
         add(b"y", NodeKind::Fifo),
-        add(b"x", NodeKind::Directory(Vec::new())),
+        add(b"x", NodeKind::Directory(Entries::new())),
         add(b"x", NodeKind::File(DiskMap::new(0))),
         add(b"x", symlink(b"a")),
         add(b"x", symlink(b"b")),
@@ -303,220 +312,68 @@ fn the_digest_does_not_depend_on_the_order_of_adding() {
     assert_eq!(planned(&one).extents().len(), planned(&two).extents().len());
 }
 
-/// Fills a folder where its listing follows the order of creation, and a copy in another order.
-fn two_orders() -> [tempfile::TempDir; 2] {
-    let folders = [0, 1].map(|_| treegen::unordered_scratch().expect("a temporary folder"));
-    let [one, two] = folders.each_ref().map(|folder| folder.path().join("tree"));
-    fs::create_dir(&one).expect("new");
-    treegen::make_tree(&one, 11, &treegen::TreeSpec::default()).expect("a tree");
-    treegen::copy_in_other_order(&one, &two).expect("a copy");
-    let other = treegen::first_other_order(&one, &two).expect("readable");
-    assert!(other.is_some(), "both list their entries in one order");
-    folders
-}
-
 #[test]
-fn a_folder_in_another_order_is_the_same_tree() {
-    let folders = two_orders();
-    let trees = folders
-        .each_ref()
-        .map(|folder| from_dir(&folder.path().join("tree")).expect("readable"));
-    let [one, two] = &trees;
-    assert!(one.node_count() > 400);
-    assert_eq!(digest(one), digest(two));
-    let names = |tree: &Tree| {
-        tree.paths()
-            .into_iter()
-            .map(|(path, _)| path)
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(names(one), names(two));
-    for (_, node) in one.nodes() {
-        if let NodeKind::Directory(entries) = &node.kind {
-            assert!(entries.windows(2).all(|two| two[0].name < two[1].name));
+fn directories_are_joined_as_asked() {
+    let lower = || {
+        let mut tree = Tree::new(meta());
+        for path in [&b"usr/lib/old"[..], b"etc/old"] {
+            tree.place_file(path, meta(), content(b"lower"))
+                .expect("new");
         }
-    }
-    // The same places, and the same bytes there.
-    let [one, two] = trees.each_ref().map(planned);
-    assert_eq!(one.len(), two.len());
-    let places = |map: &DiskMap| {
-        let place = |extent: &kurmadisk_formats::map::Extent| {
-            let in_memory = matches!(extent.source, Source::Bytes(_));
-            (extent.start, extent.len, in_memory)
-        };
-        map.extents().iter().map(place).collect::<Vec<_>>()
-    };
-    assert_eq!(places(&one), places(&two));
-    let (first, second) = (one.reader(), two.reader());
-    for extent in one.extents() {
-        let len = usize::try_from(extent.len).expect("small");
-        let mut bytes = [vec![0; len], vec![1; len]];
-        first
-            .read_exact_at(extent.start, &mut bytes[0])
-            .expect("readable");
-        second
-            .read_exact_at(extent.start, &mut bytes[1])
-            .expect("readable");
-        assert!(bytes[0] == bytes[1], "at {}", extent.start);
-    }
-}
-
-#[test]
-fn a_folder_is_read_as_it_is() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let top = folder.path();
-    fs::create_dir(top.join("dir")).expect("new");
-    fs::write(top.join("dir/file"), b"content").expect("new");
-    fs::hard_link(top.join("dir/file"), top.join("second")).expect("new");
-    fs::hard_link(top.join("dir/file"), top.join("dir/third")).expect("new");
-    symlink("dir/absent", top.join("link")).expect("new");
-    fs::set_permissions(top.join("dir/file"), fs::Permissions::from_mode(0o4750)).expect("ours");
-    treegen::set_mtime(&top.join("dir/file"), 1_234_567_890, 987_654_321).expect("ours");
-    let sparse = File::create(top.join("sparse")).expect("new");
-    sparse.set_len(10 << 20).expect("sparse");
-    fs::write(top.join("empty"), b"").expect("new");
-    let tree = from_dir(top).expect("readable");
-    let file = tree.lookup(b"dir/file").expect("there");
-    let host = fs::metadata(top.join("dir/file")).expect("there");
-    let found = &tree.node(file).meta;
-    assert_eq!(
-        (found.mode, found.uid, found.gid, found.mtime),
-        (
-            0o4750,
-            host.uid(),
-            host.gid(),
-            Timestamp {
-                seconds: 1_234_567_890,
-                nanos: 987_654_321
-            }
-        )
-    );
-    assert_eq!(tree.node(file).links(), 3);
-    assert_eq!(tree.lookup(b"second"), Some(file));
-    assert_eq!(tree.lookup(b"dir/third"), Some(file));
-    assert_eq!(bytes_of(&tree, b"second"), b"content");
-    let link = tree.lookup(b"link").expect("there");
-    assert!(
-        matches!(&tree.node(link).kind, NodeKind::Symlink(target) if **target == *b"dir/absent")
-    );
-    let sparse = tree.lookup(b"sparse").expect("there");
-    let NodeKind::File(map) = &tree.node(sparse).kind else {
-        panic!("not a file");
-    };
-    assert_eq!((map.len(), map.is_empty()), (10 << 20, true));
-    assert_eq!(tree.node_count(), 6);
-}
-
-#[test]
-fn a_copy_with_other_holes_is_another_tree() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let [full, sparse] = ["full", "sparse"].map(|name| folder.path().join(name));
-    fs::create_dir(&full).expect("new");
-    fs::write(full.join("zeros"), vec![0; 1 << 20]).expect("new");
-    let copy = |options: &str, to: &Path| {
-        let status = Command::new("cp")
-            .args(["-a", options])
-            .args([&full, to])
-            .status()
-            .expect("cp is installed");
-        assert!(status.success());
-        from_dir(to).expect("readable")
-    };
-    let same = copy("--sparse=never", &folder.path().join("same"));
-    let holed = copy("--sparse=always", &sparse);
-    let tree = from_dir(&full).expect("readable");
-    assert_eq!(digest(&tree), digest(&same));
-    assert_ne!(digest(&tree), digest(&holed));
-    assert!(planned(&holed).data_len() < planned(&tree).data_len());
-}
-
-#[test]
-fn what_cannot_be_read_is_named() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let absent = folder.path().join("absent");
-    let error = from_dir(&absent).expect_err("not there");
-    assert!(
-        matches!(&error, TreeError::Read { path, .. } if *path == absent),
-        "{error}"
-    );
-    assert_eq!(
-        error.to_string(),
-        format!("cannot read {}", absent.display())
-    );
-    let file = folder.path().join("file");
-    fs::write(&file, b"x").expect("new");
-    let error = from_dir(&file).expect_err("no folder");
-    assert!(
-        matches!(&error, TreeError::Read { path, .. } if *path == file),
-        "{error}"
-    );
-}
-
-/// Writes the filesystem of `tree` to `output`.
-fn emit(map: &DiskMap, output: &Path) -> Result<(), EmitError> {
-    let mut file = NewFile::create(output)?;
-    write_map(map, &mut file, &mut |_| ControlFlow::Continue(()))?;
-    file.commit()
-}
-
-#[test]
-fn a_file_that_changes_between_plan_and_emission_is_named_and_nothing_is_written() {
-    type Change = fn(&Path);
-    let changes: [(Change, bool); 5] = [
-        (|file| fs::remove_file(file).expect("ours"), true),
-        (
-            |file| {
-                let mut file = File::options().append(true).open(file).expect("ours");
-                file.write_all(b"more").expect("room");
-            },
-            false,
-        ),
-        (
-            |file| treegen::set_mtime(file, 1_000_000_000, 1).expect("ours"),
-            false,
-        ),
-        (
-            |file| {
-                let metadata = fs::metadata(file).expect("there");
-                let other = file.with_file_name("other");
-                fs::write(&other, vec![8; 100_000]).expect("new");
-                let nanos = u32::try_from(metadata.mtime_nsec()).expect("below a second");
-                treegen::set_mtime(&other, metadata.mtime(), nanos).expect("ours");
-                fs::rename(&other, file).expect("ours");
-            },
-            false,
-        ),
-        (
-            |file| {
-                fs::remove_file(file).expect("ours");
-                fs::create_dir(file).expect("new");
-            },
-            true,
-        ),
-    ];
-    for (change, vanishes) in changes {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let (top, output) = (folder.path().join("tree"), folder.path().join("out"));
-        fs::create_dir(&top).expect("new");
-        for name in ["a", "changing", "z"] {
-            fs::write(top.join(name), vec![7; 100_000]).expect("new");
+        let etc = tree.lookup(b"etc").expect("made");
+        tree.set_metadata(etc, meta());
+        for (name, target) in [("lib", "usr/lib"), ("abs", "/usr/../lib"), ("loop", "loop")] {
+            let link = NodeKind::Symlink(target.as_bytes().into());
+            tree.add(Tree::ROOT, name.as_bytes(), meta(), link)
+                .expect("new");
         }
-        let map = planned(&from_dir(&top).expect("readable"));
-        emit(&map, &output).expect("as it was");
-        fs::remove_file(&output).expect("ours");
-        let changing = top.join("changing");
-        change(&changing);
-        let error = emit(&map, &output).expect_err("changed");
-        let EmitError::Source(source) = error else {
-            panic!("{error}");
-        };
-        let (path, vanished) = match source {
-            SourceError::Open { path, .. } => (path, true),
-            SourceError::Changed { path } => (path, false),
-            other => panic!("{other}"),
-        };
-        assert_eq!((path, vanished), (changing, vanishes));
-        let left: Vec<_> = fs::read_dir(folder.path()).expect("ours").collect();
-        assert_eq!(left.len(), 1, "an output is there: {left:?}");
+        tree
+    };
+    let other = Metadata {
+        mode: 0o700,
+        uid: 99,
+        ..meta()
+    };
+    let upper = |path: &[u8]| {
+        let mut tree = Tree::new(other.clone());
+        tree.place_file(path, meta(), content(b"upper"))
+            .expect("new");
+        let dir = tree.lookup(path.split(|byte| *byte == b'/').next().expect("one"));
+        tree.set_metadata(dir.expect("made"), other.clone());
+        tree
+    };
+    let over = |path: &[u8], how| {
+        let mut tree = lower();
+        tree.overlay_as(Tree::ROOT, &upper(path), how)
+            .map(|()| tree)
+    };
+    let keep = Joining {
+        keep_directories: true,
+        ..Joining::default()
+    };
+    let follow = Joining {
+        follow_links: true,
+        ..Joining::default()
+    };
+    let mode = |tree: &Tree, path: &[u8]| tree.node(tree.lookup(path).expect("there")).meta.mode;
+    let tree = over(b"etc/new", Joining::default()).expect("joined");
+    assert_eq!((mode(&tree, b"etc"), mode(&tree, b"")), (0o700, 0o700));
+    let tree = over(b"etc/new", keep).expect("joined");
+    assert_eq!((mode(&tree, b"etc"), mode(&tree, b"")), (0o640, 0o640));
+    assert_eq!(bytes_of(&tree, b"etc/new"), b"upper");
+    let tree = over(b"opt/new", keep).expect("joined");
+    assert_eq!(mode(&tree, b"opt"), 0o700);
+    for path in [&b"lib/new"[..], b"abs/new"] {
+        let tree = over(path, follow).expect("joined");
+        assert_eq!(bytes_of(&tree, b"usr/lib/new"), b"upper");
+        assert_eq!(bytes_of(&tree, b"usr/lib/old"), b"lower");
+        let error = over(path, Joining::default()).expect_err("not asked for");
+        assert!(
+            matches!(&error, TreeError::LinkMeetsFolder { .. }),
+            "{error}"
+        );
     }
+    let error = over(b"loop/new", follow).expect_err("it leads nowhere");
+    let expected = "/loop is a folder here and a symbolic link to \"loop\" in the tree below";
+    assert!(error.to_string().starts_with(expected), "{error}");
 }

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use kurmadisk_formats::error::SourceError;
 use kurmadisk_formats::map::{DiskMap, Extent, FileStore, Source};
 
-use super::BootError;
-
 /// The file at `path`, by reference: it is opened again when its bytes are moved, and must then be
 /// what it is now.
 ///
@@ -26,13 +24,5 @@ pub fn host_file(path: &Path) -> Result<DiskMap, SourceError> {
         },
     };
     map.insert(extent).map_err(|_| SourceError::OutOfRange)?;
-    Ok(map)
-}
-
-/// Bytes as content.
-pub(super) fn in_memory(bytes: impl Into<Vec<u8>>) -> Result<DiskMap, BootError> {
-    let bytes = bytes.into();
-    let mut map = DiskMap::new(bytes.len() as u64);
-    map.insert_bytes(0, bytes)?;
     Ok(map)
 }

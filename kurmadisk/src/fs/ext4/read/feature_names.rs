@@ -55,7 +55,7 @@ const RO_COMPAT: Names = &[
 ];
 
 /// The features of `superblock`, in the order in which `dumpe2fs` prints them.
-pub(super) fn names(superblock: &Superblock) -> Vec<String> {
+pub(crate) fn names(superblock: &Superblock) -> Vec<String> {
     [
         ("compat", superblock.feature_compat.get(), COMPAT),
         ("incompat", superblock.feature_incompat.get(), INCOMPAT),
@@ -64,6 +64,11 @@ pub(super) fn names(superblock: &Superblock) -> Vec<String> {
     .into_iter()
     .flat_map(|(set, bits, names)| in_set(set, bits, names))
     .collect()
+}
+
+/// Those of incompatible features.
+pub(super) fn incompat(bits: u32) -> Vec<String> {
+    in_set("incompat", bits, INCOMPAT).collect()
 }
 
 fn in_set(set: &'static str, bits: u32, names: Names) -> impl Iterator<Item = String> {

@@ -1,0 +1,103 @@
+//! Trees from filesystems that are there already: a partition of a disk image or of a disk, or a whole image
+//! without partitions. A compressed raw image is uncompressed once, as an archive is.
+//!
+//! Contents stay in the image: a file is a map of extents in it. The image stays open, with one descriptor, as
+//! long as a map refers to it, and must not change meanwhile.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `select` | which partition |
+//! | `error` | [`DiskError`], [`DiskFault`] |
+
+mod error;
+mod select;
+
+use std::path::Path;
+
+use kurmadisk_formats::error::OpenError;
+use kurmadisk_formats::image::ImageFormat;
+use kurmadisk_formats::map::DiskMap;
+use kurmadisk_formats::open::{ImageStore, open};
+use kurmadisk_formats::read_at::ReadAt;
+
+pub use error::{DiskError, DiskFault};
+
+use crate::fs::{ext4, fat};
+use crate::inspect;
+use crate::tree::{Metadata, Tree};
+
+/// Whether the file at `path` is the image of a disk: it has a container's signature, a partition table or a
+/// filesystem.
+#[must_use]
+pub fn recognise(path: &Path) -> bool {
+    match open(path) {
+        Err(OpenError::File { .. }) => false,
+        Ok(image) if image.format() == ImageFormat::Raw => is_disk(&image),
+        // A container, if one that is damaged or not read here.
+        _ => true,
+    }
+}
+
+/// Whether a raw disk has a partition table or a filesystem.
+pub(super) fn is_disk(disk: &dyn ReadAt) -> bool {
+    let report = inspect::disk(disk);
+    report.table.is_some() || report.content.is_some_and(|content| content.is_known())
+}
+
+/// Reads the tree of an ext2, ext3, ext4 or FAT filesystem in the image file or block device at `path`, of any
+/// format that can be opened.
+///
+/// `partition` is the number or label of a partition: the label the table gives it, or else the one its
+/// filesystem has. Without it, it is the only one with such a filesystem, or the whole disk when there is no
+/// partition table. `root` is for the root directory of a FAT volume, which has no metadata.
+///
+/// What a container has no room for are zeros like any other, and no holes of files: so the same filesystem gives
+/// the same tree from every container.
+pub fn read(path: &Path, partition: Option<&str>, root: &Metadata) -> Result<Tree, DiskError> {
+    let store = ImageStore::open(path).map_err(|source| match source {
+        OpenError::File { .. } => DiskError::File(source),
+        source => DiskError::Open {
+            path: path.to_path_buf(),
+            source,
+        },
+    })?;
+    let volume = |start, len| store.map(start, len);
+    let tree = tree(store.image(), volume, partition, root);
+    tree.map_err(|fault| image_error(path, fault))
+}
+
+/// The same of the raw disk that `disk` is, uncompressed from the file at `path`.
+pub(super) fn read_uncompressed(
+    path: &Path,
+    disk: &DiskMap,
+    partition: Option<&str>,
+    root: &Metadata,
+) -> Result<Tree, DiskError> {
+    let volume = |start: u64, len| disk.slice(start..start.saturating_add(len));
+    let tree = tree(&disk.reader(), volume, partition, root);
+    tree.map_err(|fault| image_error(path, fault))
+}
+
+fn image_error(path: &Path, source: DiskFault) -> DiskError {
+    DiskError::Image {
+        path: path.to_path_buf(),
+        source,
+    }
+}
+
+/// The tree of a partition of `disk`, of which `volume` gives a part by its begin and length.
+fn tree(
+    disk: &dyn ReadAt,
+    volume: impl Fn(u64, u64) -> DiskMap,
+    partition: Option<&str>,
+    root: &Metadata,
+) -> Result<Tree, DiskFault> {
+    let report = inspect::disk(disk);
+    let selected = select::select(&report, partition)?;
+    let volume = volume(selected.start, selected.len);
+    Ok(if selected.is_fat {
+        fat::read_tree(&volume, root.clone())?
+    } else {
+        ext4::read_tree(&volume)?
+    })
+}
