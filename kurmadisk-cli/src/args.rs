@@ -1,10 +1,12 @@
 //! The command line's shape.
 
+use std::ffi::OsString;
 use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use kurmadisk::ImageFormat;
+use kurmadisk::adjust::{IdRange, Owner};
 use kurmadisk::spec::SizeSpec;
 
 /// Builds bootable disk images in one pass: no root, no loop device, no mkfs.
@@ -23,6 +25,8 @@ pub enum Command {
     Plan(Box<PlanArgs>),
     /// Tell what an image holds: container, partition table, filesystems
     Inspect(InspectArgs),
+    /// Put the disk that an image or a block device holds into an image of any format
+    Convert(ConvertArgs),
 }
 
 /// What describes an image.
@@ -44,12 +48,15 @@ pub struct ImageArgs {
     /// Kernel command line
     #[arg(long, value_name = "TEXT")]
     pub cmdline: Option<String>,
-    /// Folder whose content becomes the root filesystem
+    /// What becomes the root filesystem: a folder, a tar or cpio archive, a container image, or a partition of
+    /// a disk image; `[KIND:]PATH[#PART]`. Given again, it lies over those before
     #[arg(long, value_name = "TREE")]
-    pub root: Option<PathBuf>,
-    /// Folder whose content goes into the OEM partition
+    pub root: Vec<OsString>,
+    /// What goes into the OEM partition
     #[arg(long, value_name = "TREE")]
-    pub oem: Option<PathBuf>,
+    pub oem: Vec<OsString>,
+    #[command(flatten)]
+    pub trees: TreeArgs,
     /// UEFI stub, such as systemd's linuxx64.efi.stub: kernel, initrd and command line become one
     /// unified kernel image
     #[arg(long, value_name = "PATH")]
@@ -61,15 +68,65 @@ pub struct ImageArgs {
     /// what is left; `auto` for what the partitions need
     #[arg(long, value_name = "SIZE|auto", value_parser = disk_size)]
     pub size: Option<SizeSpec>,
+    /// Folder for uncompressed copies of archives while the image is made; `TMPDIR`, or `/var/tmp`
+    #[arg(long, value_name = "FOLDER")]
+    pub scratch: Option<PathBuf>,
     /// Any text; another one gives the same disk other identifiers
     #[arg(long, value_name = "TEXT")]
     pub seed: Option<String>,
     /// The image's name; part of its identity and of its file's name
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// Format of the image: raw, vdi, vmdk or vmdk-stream
+    /// Format of the image: raw, raw-fixed, vdi, vdi-fixed, vmdk, vmdk-stream, qcow2, qcow2-v2,
+    /// qcow2-compressed, vhd, vhd-fixed, vhdx or vhdx-fixed; without it, what the ending of the image's file stands for
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<ImageFormat>,
+}
+
+/// How trees are changed.
+#[derive(Debug, clap::Args)]
+pub struct TreeArgs {
+    /// Leave out what the pattern matches: `*.pyc` anywhere, `/var/cache/*` from the root
+    #[arg(long, help_heading = "Trees", value_name = "GLOB")]
+    pub exclude: Vec<String>,
+    /// Keep what the pattern matches in spite of --exclude
+    #[arg(long, help_heading = "Trees", value_name = "GLOB")]
+    pub include: Vec<String>,
+    /// Leave out extended attributes by name, such as `security.selinux` or `user.*`
+    #[arg(long, help_heading = "Trees", value_name = "GLOB")]
+    pub xattrs_exclude: Vec<String>,
+    /// Owner of everything in folders, such as `0:0`; archives and images keep theirs
+    #[arg(long, help_heading = "Trees", value_name = "USER:GROUP")]
+    pub owner: Option<Owner>,
+    /// What becomes of users' ids in folders, such as `1000=0` and `100000=1:65535`
+    #[arg(long, help_heading = "Trees", value_name = "FROM=TO[:COUNT]")]
+    pub map_uid: Vec<IdRange>,
+    /// What becomes of groups' ids in folders
+    #[arg(long, help_heading = "Trees", value_name = "FROM=TO[:COUNT]")]
+    pub map_gid: Vec<IdRange>,
+    /// Owners, modes and devices of a folder as `fakeroot -s` saved them
+    #[arg(long, help_heading = "Trees", value_name = "FILE")]
+    pub fakeroot: Option<PathBuf>,
+    /// Directories that the trees below have already keep their owners and modes
+    #[arg(long, help_heading = "Trees")]
+    pub keep_directories: bool,
+    /// Where a tree below has a symbolic link, such as `/lib`, follow it
+    #[arg(long, help_heading = "Trees")]
+    pub follow_links: bool,
+    /// Attributes of single files of the root filesystem, by path: mtree, TOML (`*.toml`), or a device table
+    #[arg(long, help_heading = "Trees", value_name = "FILE")]
+    pub overrides: Vec<PathBuf>,
+    /// Labels of the root filesystem for SELinux: a policy's `file_contexts`
+    #[arg(long, help_heading = "Trees", value_name = "FILE")]
+    pub file_contexts: Option<PathBuf>,
+    /// Seconds since 1970: later times become this one, and what has none gets it; `SOURCE_DATE_EPOCH`
+    #[arg(
+        long,
+        help_heading = "Trees",
+        value_name = "SECONDS",
+        allow_negative_numbers = true
+    )]
+    pub source_date_epoch: Option<i64>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -79,6 +136,13 @@ pub struct BuildArgs {
     /// The image's file; the name with the format's ending without it
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub write: WriteArgs,
+}
+
+/// How an image is written, and what is said of it.
+#[derive(Debug, clap::Args)]
+pub struct WriteArgs {
     /// Threads that compress; as many as the machine has processors without it
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZero<usize>>,
@@ -115,6 +179,29 @@ pub struct InspectArgs {
     /// Print as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ConvertArgs {
+    /// The image, of any format that `inspect` reads, or a block device
+    #[arg(value_name = "IN")]
+    pub input: PathBuf,
+    /// The new image's file
+    #[arg(value_name = "OUT")]
+    pub output: PathBuf,
+    /// Format of the new image, as `build` has them; without it, what the ending of OUT stands for
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<ImageFormat>,
+    /// Any text; another one gives the new image other identifiers
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub seed: String,
+    #[command(flatten)]
+    pub write: WriteArgs,
 }
 
 fn disk_size(text: &str) -> Result<SizeSpec, String> {

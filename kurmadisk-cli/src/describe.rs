@@ -1,13 +1,17 @@
 //! Options, environment and configuration file as one description.
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use kurmadisk::spec::{ImageSpec, Located, Place};
+use kurmadisk::spec::{
+    IdRanges, ImageSpec, Located, Paths, Patterns, Place, TreeChanges, TreeList, TreeSpec,
+};
 use kurmadisk::{Builder, ImageFormat, Plan};
 
-use crate::args::ImageArgs;
+use crate::args::{ImageArgs, TreeArgs};
 use crate::inputs::Inputs;
+use crate::output;
 
 /// The configuration file that is read when none is named.
 const DEFAULT_CONFIG: &str = "kurmadisk.toml";
@@ -16,7 +20,7 @@ const DEFAULT_CONFIG: &str = "kurmadisk.toml";
 pub struct Described {
     pub plan: Plan,
     /// The format, when one was named.
-    pub format: Option<ImageFormat>,
+    format: Option<ImageFormat>,
     /// The image's path, when the description names one.
     output: Option<PathBuf>,
     /// What it is made from.
@@ -33,7 +37,7 @@ impl Described {
             }
             None => ImageSpec::default(),
         };
-        let spec = options(args)?.over(below).with_layout()?;
+        let spec = options(args)?.over(below).with_layout()?.over(defaults());
         let format = match (args.format, &spec.format) {
             (Some(format), _) => Some(format),
             (None, Some(name)) => {
@@ -53,6 +57,16 @@ impl Described {
         })
     }
 
+    /// The image's format: as the option or the description says, else by the ending of the file that either
+    /// names, if one does.
+    pub fn format(&self, option: Option<&Path>) -> Result<Option<ImageFormat>, String> {
+        match (self.format, option.or(self.output.as_deref())) {
+            (Some(format), _) => Ok(Some(format)),
+            (None, Some(path)) => output::format_of(path).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
     /// Where the image goes: as the option says, else as the description does, else by its name.
     pub fn output(&self, option: Option<&Path>, format: ImageFormat) -> PathBuf {
         option
@@ -69,6 +83,11 @@ impl Described {
 fn options(args: &ImageArgs) -> Result<ImageSpec, Box<dyn Error>> {
     let path =
         |name, path: &Option<PathBuf>| path.clone().map(|path| Located::by_option(name, path));
+    let trees = |name, trees: &[OsString]| {
+        let place = Place::Option(name);
+        let trees = trees.iter().map(|text| TreeSpec::from_text(text, &place));
+        TreeList(trees.collect())
+    };
     let text =
         |name, text: &Option<String>| text.clone().map(|text| Located::by_option(name, text));
     Ok(ImageSpec {
@@ -76,22 +95,68 @@ fn options(args: &ImageArgs) -> Result<ImageSpec, Box<dyn Error>> {
         layout: text("--layout", &args.layout),
         size: args.size.map(|size| Located::by_option("--size", size)),
         seed: text("--seed", &args.seed),
-        source_date_epoch: source_date_epoch()?,
+        source_date_epoch: source_date_epoch(args.trees.source_date_epoch)?,
         kernel: path("--kernel", &args.kernel),
         initrd: path("--initrd", &args.initrd),
         cmdline: text("--cmdline", &args.cmdline),
-        root: path("--root", &args.root),
-        oem: path("--oem", &args.oem),
+        root: trees("--root", &args.root),
+        oem: trees("--oem", &args.oem),
         efi_stub: path("--efi-stub", &args.efi_stub),
         systemd_boot: path("--systemd-boot", &args.systemd_boot),
+        scratch: path("--scratch", &args.scratch),
+        trees: tree_changes(&args.trees),
+        overrides: some_of("--overrides", &args.trees.overrides).map(|all| all.map(Paths)),
+        file_contexts: path("--file-contexts", &args.trees.file_contexts),
         ..ImageSpec::default()
     })
 }
 
-/// The time that reproducible builds agree on, if the environment gives one.
-fn source_date_epoch() -> Result<Option<Located<i64>>, Box<dyn Error>> {
+/// What the environment says where nothing else does.
+fn defaults() -> ImageSpec {
+    const KEPT: &str = "/var/tmp";
+    let kept = || Path::new(KEPT).is_dir().then(|| PathBuf::from(KEPT));
+    let scratch = std::env::var_os("TMPDIR").map(PathBuf::from).or_else(kept);
+    let scratch = scratch.unwrap_or_else(std::env::temp_dir);
+    ImageSpec {
+        scratch: Some(Located::by_option("TMPDIR", scratch)),
+        ..ImageSpec::default()
+    }
+}
+
+fn tree_changes(args: &TreeArgs) -> TreeChanges {
+    let path = args.fakeroot.clone();
+    let owner = args.owner.clone();
+    TreeChanges {
+        exclude: some_of("--exclude", &args.exclude).map(|all| all.map(Patterns)),
+        include: some_of("--include", &args.include).map(|all| all.map(Patterns)),
+        xattrs_exclude: some_of("--xattrs-exclude", &args.xattrs_exclude)
+            .map(|all| all.map(Patterns)),
+        fakeroot: path.map(|path| Located::by_option("--fakeroot", path)),
+        map_uid: some_of("--map-uid", &args.map_uid).map(|all| all.map(IdRanges)),
+        map_gid: some_of("--map-gid", &args.map_gid).map(|all| all.map(IdRanges)),
+        owner: owner.map(|owner| Located::by_option("--owner", owner)),
+        keep_directories: flag("--keep-directories", args.keep_directories),
+        follow_links: flag("--follow-links", args.follow_links),
+    }
+}
+
+/// An option without a value; nothing when it was not given.
+fn flag(name: &'static str, given: bool) -> Option<Located<bool>> {
+    given.then(|| Located::by_option(name, true))
+}
+
+/// The values of an option that may be given several times; nothing when it was not given.
+fn some_of<T: Clone>(name: &'static str, values: &[T]) -> Option<Located<Vec<T>>> {
+    (!values.is_empty()).then(|| Located::by_option(name, values.to_vec()))
+}
+
+/// The time that reproducible builds agree on: as the option says, or the environment.
+fn source_date_epoch(option: Option<i64>) -> Result<Option<Located<i64>>, Box<dyn Error>> {
     const NAME: &str = "SOURCE_DATE_EPOCH";
-    let Some(text) = std::env::var_os(NAME) else {
+    if let Some(seconds) = option {
+        return Ok(Some(Located::by_option("--source-date-epoch", seconds)));
+    }
+    let Some(text) = std::env::var_os(NAME).filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
     let seconds = text.to_str().and_then(|text| text.trim().parse().ok());

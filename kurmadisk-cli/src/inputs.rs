@@ -1,8 +1,9 @@
-//! What an image is made from, so that it is not written over it.
+//! What an image is made from: opening it, and not writing over it.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use kurmadisk::formats::error::{OpenError, chain};
 use kurmadisk::spec::ImageSpec;
 
 /// The files and folders a description names.
@@ -18,13 +19,27 @@ impl Inputs {
             &spec.initrd,
             &spec.efi_stub,
             &spec.systemd_boot,
+            &spec.file_contexts,
+            &spec.trees.fakeroot,
         ];
         let placed = spec.files.iter().map(|file| &file.source);
         let files = files.into_iter().chain(placed).flatten();
-        let folders = [&spec.root, &spec.oem].into_iter().flatten();
+        let placed = spec.files.iter().map(|file| &file.tree);
+        let trees = [&spec.root, &spec.oem].into_iter().chain(placed);
+        let trees = trees.flat_map(|trees| &trees.0);
+        let trees = trees.flat_map(|tree| [Some(&tree.path), tree.changes.fakeroot.as_ref()]);
+        let paths = files.chain(trees.flatten()).map(|path| &path.value);
+        let overrides = spec.overrides.iter().flat_map(|paths| &paths.value.0);
+        let paths = paths.chain(overrides).cloned();
+        let (folders, files) = paths.partition(|path| path.is_dir());
+        Self { files, folders }
+    }
+
+    /// An image that is made from another one, or from a block device.
+    pub fn file(path: &Path) -> Self {
         Self {
-            files: files.map(|path| path.value.clone()).collect(),
-            folders: folders.map(|path| path.value.clone()).collect(),
+            files: vec![path.to_path_buf()],
+            folders: Vec::new(),
         }
     }
 
@@ -59,6 +74,15 @@ impl Inputs {
             .into()),
             None => Ok(()),
         }
+    }
+}
+
+/// Why the image at `path` can't be opened, with its name.
+pub fn open_error(path: &Path, error: &OpenError) -> String {
+    match error {
+        // It names the file itself.
+        OpenError::File { .. } => chain(error),
+        _ => format!("{}: {}", path.display(), chain(error)),
     }
 }
 

@@ -3,20 +3,17 @@
 use std::error::Error;
 use std::fmt::Write;
 
-use kurmadisk::formats::error::{OpenError, chain};
 use kurmadisk::inspect::{
     self, Content, FilesystemReport, ImageReport, PartitionReport, Problem, TableReport,
 };
 
 use crate::args::InspectArgs;
+use crate::inputs;
 use crate::text::{self, Table};
 
 pub fn run(args: &InspectArgs) -> Result<String, Box<dyn Error>> {
-    let report = inspect::image(&args.image).map_err(|error| match error {
-        // It names the file itself.
-        OpenError::File { .. } => chain(&error),
-        _ => format!("{}: {}", args.image.display(), chain(&error)),
-    })?;
+    let path = &args.image;
+    let report = inspect::image(path).map_err(|error| inputs::open_error(path, &error))?;
     if args.json {
         return Ok(serde_json::to_string_pretty(&report)? + "\n");
     }

@@ -5,14 +5,17 @@
 //! | `args` | the command line's shape |
 //! | `describe` | options, environment and configuration file as one description |
 //! | `inputs` | what an image is made from |
-//! | `build`, `plan`, `inspect` | the commands; each gives what is to be printed |
+//! | `build`, `plan`, `inspect`, `convert` | the commands; each gives what is to be printed |
+//! | `output` | the file an image goes to |
 //! | `text` | tables and sizes for people |
 
 mod args;
 mod build;
+mod convert;
 mod describe;
 mod inputs;
 mod inspect;
+mod output;
 mod plan;
 mod text;
 
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
         Command::Build(args) => build::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Convert(args) => convert::run(&args),
     };
     match said.and_then(|said| say(&said)) {
         Ok(()) => ExitCode::SUCCESS,

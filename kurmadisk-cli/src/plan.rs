@@ -14,12 +14,13 @@ use crate::text::{self, Table};
 
 pub fn run(args: &PlanArgs) -> Result<String, Box<dyn Error>> {
     let described = Described::new(&args.image)?;
-    let formats = match &described.format {
+    let format = described.format(args.output.as_deref())?;
+    let formats = match &format {
         Some(format) => std::slice::from_ref(format),
         None => ImageFormat::ALL,
     };
     let mut sizes = described.plan.predict(formats)?;
-    if described.format.is_some()
+    if format.is_some()
         && let Some(Err(_)) = sizes.first()
     {
         // The one format that is wanted can't hold the disk.

@@ -128,6 +128,15 @@ fn debian_boots_from_the_stream_vmdk() {
 }
 
 #[test]
+fn debian_boots_from_the_compressed_qcow2() {
+    debian_boots(
+        "qcow2-compressed",
+        "qcow2",
+        ["--efi-stub".as_ref(), efi_stub().as_os_str()],
+    );
+}
+
+#[test]
 fn debian_boots_by_systemd_boot() {
     let manager = judged(oracle::SYSTEMD_BOOT.require());
     debian_boots(

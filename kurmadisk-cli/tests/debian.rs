@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{
-    DEBIAN_CMDLINE, FORMATS, debian_options, efi_stub, gpt, json, judged, kurmadisk, labelled,
+    DEBIAN_CMDLINE, FORMATS, debian_options, efi_stub, gpt, is_checked, json, judged, kurmadisk,
+    labelled,
 };
 use kurmadisk_fixtures::{debian, oracle, treediff};
 
@@ -42,18 +43,24 @@ fn every_format_is_sound_holds_the_same_disk_and_has_the_size_that_was_planned()
         if output["exact"] == true {
             assert_eq!(size, planned, "{format}");
         } else {
-            assert_eq!(format, "vmdk-stream");
+            assert!(["vmdk-stream", "qcow2-compressed"].contains(&format));
             assert!(
                 size <= planned && size > planned / 8,
                 "{size} of {planned} bytes"
             );
         }
-        if format != "raw" {
-            judged(oracle::qemu_img_check(&image, qemu_format));
-            judged(oracle::qemu_img_compare(&raw, "raw", &image, qemu_format));
-            judged(oracle::sevenzip_test(&image));
-            fs::remove_file(&image).unwrap();
+        if format == "raw" {
+            continue;
         }
+        judged(oracle::qemu_img_compare(&raw, "raw", &image, qemu_format));
+        if is_checked(qemu_format) {
+            judged(oracle::qemu_img_check(&image, qemu_format));
+        }
+        // A fixed VHD is known by its end alone; 7-Zip takes it for the raw disk that it begins with.
+        if qemu_format != "raw" && format != "vhd-fixed" {
+            judged(oracle::sevenzip_test(&image));
+        }
+        fs::remove_file(&image).unwrap();
     }
 }
 

@@ -78,6 +78,10 @@ fn values_of_the_wrong_kind() {
         &["c.toml:4:23: fat-bits", "13"],
     );
     refused(
+        &efi("[[partition]]\nnumber = 1\nfilesystem.data-alignment = \"3M\"\n"),
+        &["c.toml:4:29: data-alignment", "3145728", "power of two"],
+    );
+    refused(
         &efi("[[partition]]\nnumber = 2\nfilesystem.block-size = 3000\n"),
         &["c.toml:4:25: block-size", "4096"],
     );
@@ -100,7 +104,7 @@ fn unknown_names_of_layouts_and_formats() {
         &[
             "c.toml:2:10: format",
             "\"qcow9\"",
-            "raw, vdi, vmdk, vmdk-stream",
+            "raw, raw-fixed, vdi, vdi-fixed, vmdk, vmdk-stream, qcow2, qcow2-v2, qcow2-compressed",
         ],
     );
     bench.refuses(
@@ -154,11 +158,15 @@ fn files_that_are_missing() {
     );
     refused(
         &efi("root = \"c.toml\"\n"),
-        &["c.toml:2:8: root", "ot a directory"],
+        &["c.toml:2:8: root", "c.toml is no folder, no tar"],
     );
     refused(
         &efi("[[files]]\npartition = \"ROOT\"\npath = \"/a\"\nsource = \"no\"\n"),
         &["c.toml:5:10: source", "cannot open no", "No such file"],
+    );
+    refused(
+        &efi("root = \"dir:c.toml\"\n"),
+        &["c.toml:2:8: root", "ot a directory"],
     );
     let bench = Bench::new();
     for (option, layout) in [
@@ -471,5 +479,62 @@ fn names_that_mean_nothing_or_two_things() {
     refused(
         &efi("[[partition]]\nnumber = 1\nhybrid = \"0x100\"\n"),
         &["c.toml:4:10: ", "0x100"],
+    );
+}
+
+#[test]
+fn features_and_mount_options() {
+    let refuses = |keys: &str, parts: &[&str]| {
+        let config = format!("[[partition]]\nnumber = 2\nfilesystem = {{ {keys} }}\n");
+        refused(&efi(&config), parts);
+    };
+    refuses(
+        "features = [\"resize-inode\"]",
+        &[
+            "c.toml:4:27: ",
+            "\"resize-inode\"",
+            "did you mean resize_inode",
+        ],
+    );
+    refuses(
+        "features = \"^64bit,bigalloc\"",
+        &["c.toml:4:27: ", "bigalloc is not made here", "clusters"],
+    );
+    refuses(
+        "features = \"metadata_csum_seed,^metadata_csum\"",
+        &[
+            "c.toml:4:27: features",
+            "metadata_csum_seed needs metadata_csum",
+        ],
+    );
+    refuses(
+        "features = [\"orphan_file\"], journal = 0",
+        &["c.toml:4:27: features", "orphan_file needs has_journal"],
+    );
+    refuses(
+        "features = \"^has_journal\", journal = \"8 MiB\"",
+        &["c.toml:4:53: journal", "has_journal"],
+    );
+    refuses(
+        "inode-size = 512",
+        &["c.toml:4:29: inode-size", "128 or 256"],
+    );
+    refuses("features = 3", &["c.toml:4:27: ", "list of names"]);
+    refuses("profile = \"ext5\"", &["c.toml:4:26: ", "ext5", "ext3"]);
+    refuses(
+        "default-mount-options = [\"nodealloc\"]",
+        &["c.toml:4:40: ", "did you mean nodelalloc"],
+    );
+    refuses(
+        &format!("mount-options = \"{}\"", "x".repeat(64)),
+        &["c.toml:4:32: mount-options", "64 bytes", "63"],
+    );
+    refuses(
+        "free-inodes = \"some\"",
+        &["c.toml:4:30: ", "\"some\"", "\"10%\""],
+    );
+    refuses(
+        "inodes = 20, free-inodes = 1000",
+        &["c.toml:4:25: inodes", "1000 shall be free", "more"],
     );
 }

@@ -3,10 +3,15 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bad_input;
+mod convert;
 mod errors;
+mod ext4;
 mod layers;
 mod options;
 mod sizes;
+mod tree_changes;
+mod trees;
 mod useless;
 
 use std::fs;

@@ -15,9 +15,18 @@ fn the_default_name_is_the_images_with_the_formats_ending() {
     let bench = Bench::new();
     for (format, ending) in [
         ("raw", "raw"),
+        ("raw-fixed", "raw"),
         ("vdi", "vdi"),
+        ("vdi-fixed", "vdi"),
         ("vmdk", "vmdk"),
         ("vmdk-stream", "vmdk"),
+        ("qcow2", "qcow2"),
+        ("qcow2-v2", "qcow2"),
+        ("qcow2-compressed", "qcow2"),
+        ("vhd", "vhd"),
+        ("vhd-fixed", "vhd"),
+        ("vhdx", "vhdx"),
+        ("vhdx-fixed", "vhdx"),
     ] {
         let file = format!("box.{ending}");
         let arguments = ["build", "--name", "box", "--format", format];
@@ -227,6 +236,66 @@ fn options_count_more_than_the_file() {
     );
     assert_eq!(plan(&["--format", "raw"])["outputs"][0]["format"], "raw");
     assert_eq!(plan(&["-o", "x.vdi"])["outputs"][0]["path"], "x.vdi");
+}
+
+#[test]
+fn the_ending_of_the_output_tells_the_format_unless_one_is_named() {
+    let bench = Bench::new();
+    let format = |arguments: &[&str]| {
+        let all = ["plan", "--json", "--layout", "efi"]
+            .iter()
+            .chain(arguments);
+        let plan = json(&mut bench.run(all.copied()));
+        let outputs = plan["outputs"].as_array().unwrap();
+        assert_eq!(outputs.len(), 1);
+        outputs[0]["format"].as_str().unwrap().to_owned()
+    };
+    for (output, expected) in [
+        ("a.raw", "raw"),
+        ("a.img", "raw"),
+        ("a.tar.IMG", "raw"),
+        ("b.vdi", "vdi"),
+        ("some folder/b.VDI", "vdi"),
+        ("c.vmdk", "vmdk"),
+    ] {
+        assert_eq!(format(&["-o", output]), expected);
+        assert_eq!(
+            format(&["-o", output, "--format", "vmdk-stream"]),
+            "vmdk-stream"
+        );
+    }
+    bench.write("output.toml", "output = \"x.vdi\"\n");
+    assert_eq!(format(&["--config", "output.toml"]), "vdi");
+    assert_eq!(format(&["--config", "output.toml", "-o", "y.vmdk"]), "vmdk");
+    bench.write("both.toml", "output = \"x.vdi\"\nformat = \"raw-fixed\"\n");
+    assert_eq!(
+        format(&["--config", "both.toml", "-o", "y.vmdk"]),
+        "raw-fixed"
+    );
+
+    let build = ["build", "--json", "-o", "out.vdi"];
+    let made = json(&mut bench.run(build.into_iter().chain(EFI)));
+    assert_eq!(made["format"], "vdi");
+    judged(oracle::qemu_img_check(&bench.join("out.vdi"), "vdi"));
+}
+
+#[test]
+fn an_ending_that_tells_no_format_is_refused_with_those_there_are() {
+    let bench = Bench::new();
+    let parts = [
+        "the ending",
+        "--format",
+        "raw, raw-fixed, vdi, vdi-fixed, vmdk",
+    ];
+    for output in ["out", "out.bin", "out.vdi.zst", ".vdi", "out.", "-"] {
+        let said = [&[output][..], &parts].concat();
+        bench.refuses(["--layout", "efi", "-o", output], &said);
+        let plan = ["plan", "--layout", "efi", "-o", output];
+        bench.run(plan).assert().code(1);
+    }
+    let build = ["build", "--format", "vdi", "-o", "out.bin"];
+    bench.run(build.into_iter().chain(EFI)).assert().success();
+    judged(oracle::qemu_img_check(&bench.join("out.bin"), "vdi"));
 }
 
 #[test]

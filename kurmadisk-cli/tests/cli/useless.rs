@@ -33,6 +33,14 @@ fn keys_of_the_other_filesystem() {
         ("journal", "0"),
         ("errors", "\"panic\""),
         ("lost-found", "true"),
+        ("inode-size", "128"),
+        ("free-inodes", "100"),
+        ("profile", "\"ext2\""),
+        ("features", "[]"),
+        ("read-only", "true"),
+        ("hash-seed", "\"12345678-9abc-4ef0-8234-56789abcdef0\""),
+        ("default-mount-options", "\"discard\""),
+        ("mount-options", "\"commit=17\""),
     ] {
         refused(
             &efi(&format!(
@@ -44,6 +52,7 @@ fn keys_of_the_other_filesystem() {
     for (key, value) in [
         ("fat-bits", "16"),
         ("cluster-size", "4096"),
+        ("data-alignment", "4096"),
         ("serial", "1"),
     ] {
         refused(
@@ -85,6 +94,44 @@ fn keys_that_another_one_makes_useless() {
         &root("filesystem = { inodes = 100, bytes-per-inode = 4096 }\n"),
         &["c.toml:4:48: bytes-per-inode", "inodes"],
     );
+}
+
+#[test]
+fn room_in_a_filesystem_that_is_never_written_to() {
+    for (key, value) in [
+        ("free", "\"5%\""),
+        ("inodes", "100"),
+        ("bytes-per-inode", "4096"),
+        ("free-inodes", "0"),
+        ("reserved", "\"0%\""),
+        ("journal", "0"),
+        ("lost-found", "false"),
+    ] {
+        refused(
+            &root(&format!(
+                "size = \"auto\"\nfilesystem = {{ read-only = true, {key} = {value} }}\n"
+            )),
+            &["c.toml:5:", &format!(": {key}: "), "read-only"],
+        );
+    }
+    for feature in ["has_journal", "resize_inode", "orphan_file"] {
+        refused(
+            &root(&format!(
+                "filesystem = {{ read-only = true, features = [\"{feature}\"] }}\n"
+            )),
+            &["c.toml:4:45: features", feature],
+        );
+    }
+    // What a layer below has of it is overruled.
+    let below = "[[partition]]\nnumber = 1\ntype = \"linux\"\nsize = \"auto\"\n\
+                 filesystem = { type = \"ext4\", journal = \"4 MiB\", free = \"64 MiB\" }\n";
+    let bench = Bench::new();
+    bench.write("below.toml", below);
+    let upper = "layout = \"below.toml\"\n[[partition]]\nnumber = 1\nfilesystem.read-only = true\n";
+    bench.write("c.toml", upper);
+    let plan = json(&mut bench.run(["plan", "--json", "--config", "c.toml"]));
+    let size = plan["partitions"][0]["filesystem"]["size"].as_u64();
+    assert!(size.is_some_and(|size| size < 1 << 20), "{plan:#}");
 }
 
 #[test]

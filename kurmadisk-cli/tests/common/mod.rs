@@ -11,12 +11,31 @@ use kurmadisk_fixtures::{debian, demo, workspace_root};
 use serde_json::Value;
 
 /// The formats: the command's name for each, and qemu's.
-pub const FORMATS: [(&str, &str); 4] = [
+pub const FORMATS: [(&str, &str); 13] = [
     ("raw", "raw"),
+    ("raw-fixed", "raw"),
     ("vdi", "vdi"),
+    ("vdi-fixed", "vdi"),
     ("vmdk", "vmdk"),
     ("vmdk-stream", "vmdk"),
+    ("qcow2", "qcow2"),
+    ("qcow2-v2", "qcow2"),
+    ("qcow2-compressed", "qcow2"),
+    ("vhd", "vpc"),
+    ("vhd-fixed", "vpc"),
+    ("vhdx", "vhdx"),
+    ("vhdx-fixed", "vhdx"),
 ];
+
+/// Whether every byte of the disk is written, its holes too.
+pub fn is_filled(format: &str) -> bool {
+    ["raw-fixed", "vdi-fixed"].contains(&format)
+}
+
+/// Whether `qemu-img check` knows anything to check in such an image.
+pub fn is_checked(qemu_format: &str) -> bool {
+    !["raw", "vpc"].contains(&qemu_format)
+}
 
 /// A command line with which the Debian system boots to a login prompt on the serial console.
 pub const DEBIAN_CMDLINE: &str = "root=LABEL=ROOT rw quiet console=ttyS0";
