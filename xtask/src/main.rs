@@ -1,12 +1,14 @@
-//! The tasks of this checkout: `cargo xtask test`, `lint`, `inputs`, `bench`.
+//! The tasks of this checkout: `cargo xtask test`, `lint`, `inputs`, `bench`, `compare`, `soak`.
 //!
 //! People and CI run the same ones. They build with cargo and run the `kurmadisk` command as a process, so
 //! they link nothing of what they test.
 
 mod bench;
 mod cargo;
+mod compare;
 mod lint;
 mod requirements;
+mod soak;
 mod test;
 
 use std::error::Error;
@@ -47,6 +49,22 @@ enum Task {
         #[arg(long)]
         baselines_only: bool,
     },
+    /// Compare what programs that make ext4 keep of a tree of nasty cases; as root
+    Compare {
+        /// Write the report to docs/comparison.md
+        #[arg(long)]
+        write: bool,
+        /// A second mke2fs to compare, such as a newer version
+        #[arg(long, value_name = "PROGRAM")]
+        mke2fs: Option<PathBuf>,
+    },
+    /// Make directories of a million names, look every one up through the kernel, and time it; then all of
+    /// /usr/share, there and back; as root
+    Soak {
+        /// Names in each directory
+        #[arg(long, default_value_t = 1_000_000)]
+        names: usize,
+    },
     /// The benchmark's floor: read every regular file of TREE, write them all to OUT
     #[command(hide = true)]
     Floor {
@@ -66,6 +84,8 @@ fn main() -> ExitCode {
             runs,
             baselines_only,
         } => bench::run(runs, baselines_only),
+        Task::Compare { write, mke2fs } => compare::run(write, mke2fs),
+        Task::Soak { names } => soak::run(names),
         Task::Floor { tree, out } => bench::floor::run(&tree, &out),
     };
     match outcome {

@@ -10,20 +10,17 @@ use crate::{Outcome, cargo};
 /// Makes sure that every program and file of [`oracle::missing`]'s list is there: as root on a machine with
 /// apt it installs the packages, elsewhere it says what is missing and fails.
 pub(crate) fn ensure() -> Outcome {
-    let missing = oracle::missing();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    if is_root() && has_apt() {
+    /// Packages of other releases may have to give way to those that are installed first; the second
+    /// round brings them back in this release's version.
+    const ROUNDS: usize = 2;
+    let mut missing = oracle::missing();
+    let mut rounds = 0..if is_root() && has_apt() { ROUNDS } else { 0 };
+    while !missing.is_empty() {
+        rounds.next().ok_or_else(|| advice(&missing))?;
         install(&packages(&missing))?;
-        let still = oracle::missing();
-        return if still.is_empty() {
-            Ok(())
-        } else {
-            Err(advice(&still).into())
-        };
+        missing = oracle::missing();
     }
-    Err(advice(&missing).into())
+    Ok(())
 }
 
 fn has_apt() -> bool {

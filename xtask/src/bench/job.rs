@@ -76,13 +76,13 @@ impl Job {
 }
 
 /// A tool of Debian's, by the name it is run by.
-pub(super) fn tool(name: &str) -> Outcome<Command> {
+pub(crate) fn tool(name: &str) -> Outcome<Command> {
     let tool = oracle::tool(name).ok_or_else(|| format!("{name} is not in the list of tools"))?;
     Ok(tool.command()?)
 }
 
 /// Runs a command without a word unless it fails.
-pub(super) fn quietly(command: &mut Command) -> Outcome {
+pub(crate) fn quietly(command: &mut Command) -> Outcome {
     let output = command.stdin(Stdio::null()).output()?;
     if output.status.success() {
         return Ok(());

@@ -5,7 +5,7 @@
 //! One round more comes first and doesn't count.
 
 pub(crate) mod floor;
-mod job;
+pub(crate) mod job;
 mod ours;
 mod report;
 mod timing;
@@ -55,7 +55,7 @@ pub(crate) fn run(runs: usize, baselines_only: bool) -> Outcome {
 }
 
 /// Where cargo puts release builds, wherever the user has told it to.
-fn release_folder() -> Outcome<PathBuf> {
+pub(crate) fn release_folder() -> Outcome<PathBuf> {
     let output = cargo::cargo()
         .args(["metadata", "--no-deps", "--format-version", "1"])
         .output()?;
