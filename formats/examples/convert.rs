@@ -26,11 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let image = ImageStore::open(Path::new(input))?;
     let output = Path::new(output);
     let name = output.file_name().unwrap_or_default().to_string_lossy();
-    let options = ImageOptions {
-        identity: image.identity("")?,
-        file_name: name.into_owned(),
-        threads: NonZero::max(threads, NonZero::<usize>::MIN),
-    };
+    let options = ImageOptions::new(image.identity("")?, name.into_owned());
+    let options = options.with_threads(NonZero::max(threads, NonZero::<usize>::MIN));
     let mut file = NewFile::create(output)?;
     format.write(&image.disk()?, &options, &mut file, &mut |_| {
         ControlFlow::Continue(())

@@ -1,97 +1,128 @@
-//! The blocks of a disk, read in batches and worked on in several threads: for formats that compress
-//! them.
+//! The blocks of a disk in batches, to be compressed in several threads.
 
 use std::num::NonZero;
 
 use crate::error::EmitError;
-use crate::map::{ContentCursor, DiskMap};
-use crate::ordered;
-
-/// Bytes of a block: a grain of VMDK, a cluster of qcow2.
-pub(crate) const BLOCK: usize = 64 << 10;
+use crate::pool::{Job, Ordered};
+use crate::window::{BLOCK, Window};
+use crate::writer::DiskWriter;
 
 /// Blocks that one thread works on at a time: enough that handing them over doesn't count.
 pub(crate) const BATCH: usize = 16;
 
-/// Blocks that were read.
+/// Blocks of the disk that are not all zeros, ascending.
 #[derive(Default)]
 pub(crate) struct Blocks {
     numbers: Vec<u64>,
     bytes: Vec<u8>,
-    /// Bytes of extents in these blocks.
-    pub content: u64,
 }
 
 impl Blocks {
-    /// Number and content of those that are not all zeros, ascending.
+    /// Number and content of each.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let all = self.numbers.iter().copied();
         all.zip(self.bytes.chunks_exact(BLOCK))
-            .filter(|(_, data)| !is_zero(data))
     }
 
-    /// Reads the next blocks; says `false` when there are none.
-    fn fill(
-        &mut self,
-        disk: &DiskMap,
-        numbers: &mut impl Iterator<Item = u64>,
-        cursor: &mut ContentCursor,
-    ) -> Result<bool, EmitError> {
+    fn push(&mut self, number: u64, block: &[u8]) {
+        self.numbers.push(number);
+        self.bytes.extend_from_slice(block);
+    }
+
+    fn clear(&mut self) {
         self.numbers.clear();
-        self.numbers.extend(numbers.take(BATCH));
-        self.content = 0;
         self.bytes.clear();
-        self.bytes.resize(self.numbers.len() * BLOCK, 0);
-        let places = self.bytes.chunks_exact_mut(BLOCK);
-        for (number, place) in self.numbers.iter().zip(places) {
-            let start = number * BLOCK as u64;
-            for piece in disk.pieces(start..start + BLOCK as u64) {
-                // Both lie within a block.
-                let from = usize::try_from(piece.start - start).unwrap_or(0);
-                let len = usize::try_from(piece.len).unwrap_or(0);
-                cursor.read(&piece.source, 0, &mut place[from..from + len])?;
-                self.content += piece.len;
+    }
+}
+
+/// A batch's compressor and what it made; both are used again.
+pub(crate) trait Compressor: Send + 'static {
+    /// Makes something of `blocks`, in place of what was made before. It must depend on them alone.
+    fn compress(&mut self, blocks: &Blocks);
+}
+
+/// A file of compressed blocks in the making.
+pub(crate) trait BlockFile {
+    /// What compresses the file's blocks.
+    type Compressor: Compressor;
+
+    /// A new one.
+    fn compressor(&self) -> Self::Compressor;
+
+    /// Appends the blocks of a batch; batches ascend.
+    fn add(&mut self, batch: &Self::Compressor) -> Result<(), EmitError>;
+
+    /// Writes what follows the blocks.
+    fn finish(&mut self) -> Result<(), EmitError>;
+}
+
+/// Gathers blocks, has them compressed, and hands them to the file in their order.
+pub(crate) struct BlockWriter<F: BlockFile> {
+    file: F,
+    queue: Ordered<Batch<F::Compressor>>,
+    /// The batch that is being filled.
+    next: Option<Batch<F::Compressor>>,
+    /// Those that are to be filled again.
+    free: Vec<Batch<F::Compressor>>,
+}
+
+struct Batch<C> {
+    blocks: Blocks,
+    compressor: C,
+}
+
+impl<C: Compressor> Job for Batch<C> {
+    fn work(&mut self) {
+        self.compressor.compress(&self.blocks);
+    }
+}
+
+impl<F: BlockFile> BlockWriter<F> {
+    pub(crate) fn new(file: F, threads: NonZero<usize>) -> Self {
+        Self {
+            file,
+            queue: Ordered::new(threads),
+            next: None,
+            free: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, mut batch: Batch<F::Compressor>) -> Result<(), EmitError> {
+        self.file.add(&batch.compressor)?;
+        batch.blocks.clear();
+        self.free.push(batch);
+        Ok(())
+    }
+}
+
+impl<F: BlockFile> DiskWriter for BlockWriter<F> {
+    fn window(&mut self, window: &Window) -> Result<(), EmitError> {
+        for (number, block) in window.blocks() {
+            let again = || self.free.pop();
+            let mut batch = self.next.take().or_else(again).unwrap_or_else(|| Batch {
+                blocks: Blocks::default(),
+                compressor: self.file.compressor(),
+            });
+            batch.blocks.push(number, block);
+            if batch.blocks.numbers.len() < BATCH {
+                self.next = Some(batch);
+                continue;
+            }
+            self.queue.push(batch);
+            while let Some(done) = self.queue.take() {
+                self.add(done)?;
             }
         }
-        if self.numbers.is_empty() {
-            cursor.finish()?;
-        }
-        Ok(!self.numbers.is_empty())
+        Ok(())
     }
-}
 
-fn is_zero(data: &[u8]) -> bool {
-    // Pieces without an early exit inside: the compiler makes vector code of them.
-    data.chunks(512)
-        .all(|piece| piece.iter().fold(0, |all, byte| all | byte) == 0)
-}
-
-/// Blocks, and what a worker made of them.
-#[derive(Default)]
-struct Job<T> {
-    blocks: Blocks,
-    result: T,
-}
-
-/// Reads all blocks that extents touch, lets `threads` threads make a `T` of each batch of them, and
-/// hands both to `drain` in ascending order. `worker` makes what works on batches, once for each
-/// thread; results are used again.
-pub(crate) fn for_each_batch<T, W>(
-    disk: &DiskMap,
-    threads: NonZero<usize>,
-    worker: impl Fn() -> W + Sync,
-    mut drain: impl FnMut(&Blocks, &T) -> Result<(), EmitError>,
-) -> Result<(), EmitError>
-where
-    T: Default + Send,
-    W: FnMut(&Blocks, &mut T),
-{
-    let mut numbers = disk.block_runs(BLOCK as u64).flatten();
-    let mut cursor = ContentCursor::default();
-    let worker = || {
-        let mut work = worker();
-        move |job: &mut Job<T>| work(&job.blocks, &mut job.result)
-    };
-    let fill = |job: &mut Job<T>| job.blocks.fill(disk, &mut numbers, &mut cursor);
-    ordered::run(threads, worker, fill, |job| drain(&job.blocks, &job.result))
+    fn finish(&mut self) -> Result<(), EmitError> {
+        if let Some(batch) = self.next.take() {
+            self.queue.push(batch);
+        }
+        while let Some(done) = self.queue.wait() {
+            self.add(done)?;
+        }
+        self.file.finish()
+    }
 }

@@ -1,18 +1,15 @@
 //! What a format is: its name, its options, and what its module offers.
 
 use std::num::NonZero;
+use std::ops::Range;
 
 use uuid::Uuid;
 
-#[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
-use crate::emit::OnProgress;
-#[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
-use crate::error::EmitError;
-use crate::error::PlaceError;
+use crate::error::{EmitError, PlaceError};
 use crate::map::DiskMap;
-#[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
 use crate::output::Output;
 use crate::placement::Placement;
+use crate::writer::DiskWriter;
 
 /// A container format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,16 +55,77 @@ pub enum ImageFormat {
     VhdxFixed,
 }
 
-/// What an image says of itself beyond the disk it holds.
+/// What an image says of itself beyond the disk it holds, and how it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ImageOptions {
     /// The image's identity; the identifiers that formats ask for are derived from it. Two images
     /// registered with one hypervisor need two identities.
     pub identity: Uuid,
     /// The image's own file name, which some formats repeat inside.
     pub file_name: String,
-    /// Threads that may compress at the same time; from 256 on, more change nothing.
+    /// Threads that may compress at the same time, one without more said; from 256 on, more change nothing.
     pub threads: NonZero<usize>,
+    /// Bytes in a sector of the disk, as its table counts them: 512, or 4096 where a format can say so.
+    pub sector_size: u64,
+    /// What the format lets its user choose.
+    pub tuning: Tuning,
+}
+
+impl ImageOptions {
+    /// An image of a disk with sectors of 512 bytes, made by one thread, with nothing chosen.
+    #[must_use]
+    pub fn new(identity: Uuid, file_name: impl Into<String>) -> Self {
+        Self {
+            identity,
+            file_name: file_name.into(),
+            threads: NonZero::<usize>::MIN,
+            sector_size: 512,
+            tuning: Tuning::default(),
+        }
+    }
+
+    /// The same with so many threads.
+    #[must_use]
+    pub fn with_threads(self, threads: NonZero<usize>) -> Self {
+        Self { threads, ..self }
+    }
+}
+
+/// What single formats let their user choose; the usual where nothing is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Tuning {
+    /// VMDK: the adapter that the descriptor names.
+    pub adapter: Option<Adapter>,
+    /// Compressing formats: the level, as the compressor counts them.
+    pub level: Option<u32>,
+}
+
+/// The disk adapters that a VMDK's descriptor may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Adapter {
+    /// ATA: 16 heads of 63 sectors.
+    Ide,
+    /// LSI Logic SCSI; what any other SCSI adapter is called too.
+    Lsilogic,
+    /// `BusLogic` SCSI.
+    Buslogic,
+}
+
+impl Adapter {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Ide, Self::Lsilogic, Self::Buslogic];
+
+    /// Its name in a descriptor.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ide => "ide",
+            Self::Lsilogic => "lsilogic",
+            Self::Buslogic => "buslogic",
+        }
+    }
 }
 
 /// How large an image's file will be.
@@ -86,28 +144,75 @@ pub(crate) struct Format {
     pub name: &'static str,
     /// The usual ending of a file's name, without the dot.
     pub extension: &'static str,
+    /// What may be chosen.
+    pub tunes: Tunes,
     /// How it is written.
     pub writer: Writer,
 }
 
+/// Which fields of [`Tuning`] mean something to a format.
+pub(crate) struct Tunes {
+    /// `adapter`.
+    pub adapter: bool,
+    /// `level`, and the least and most.
+    pub level: Option<(u32, u32)>,
+}
+
+impl Tunes {
+    pub(crate) const NOTHING: Self = Self {
+        adapter: false,
+        level: None,
+    };
+    #[cfg(feature = "vmdk")]
+    pub(crate) const ADAPTER: Self = Self {
+        adapter: true,
+        level: None,
+    };
+
+    #[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
+    pub(crate) const fn and_level(self, least: u32, most: u32) -> Self {
+        Self {
+            level: Some((least, most)),
+            ..self
+        }
+    }
+}
+
 /// The ways a format is written.
 pub(crate) enum Writer {
-    /// Decided by the map alone; the emitter writes it.
+    /// Decided by the map alone.
     Placed(PlaceFn),
     /// The same, but zeros are written where nothing lies: the file has no holes.
     Filled(PlaceFn),
+    /// Decided by the map alone, in several files, one wholly before the next.
+    Parts(PartsFn),
     /// Where things lie depends on the content.
-    #[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
     Streamed {
         /// The most bytes the file can have.
         at_most: fn(&DiskMap, &ImageOptions) -> Result<u64, PlaceError>,
-        /// Writes the file, front to back.
-        write: StreamWriter,
+        /// Begins the file.
+        begin: BeginFn,
+        /// Whether the file is written from begin to end.
+        forward: bool,
     },
+}
+
+/// One of the files of an image that has several.
+pub(crate) struct Part {
+    /// The file's name; the first one, which has nothing of the disk, is the image's own.
+    pub name: String,
+    /// The bytes of the disk that lie in it.
+    pub disk: Range<u64>,
+    /// Where.
+    pub placement: Placement,
 }
 
 pub(crate) type PlaceFn = fn(&DiskMap, &ImageOptions) -> Result<Placement, PlaceError>;
 
-#[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
-pub(crate) type StreamWriter =
-    fn(&DiskMap, &ImageOptions, &mut dyn Output, &mut OnProgress<'_>) -> Result<(), EmitError>;
+pub(crate) type PartsFn = fn(&DiskMap, &ImageOptions) -> Result<Vec<Part>, PlaceError>;
+
+pub(crate) type BeginFn = for<'a> fn(
+    &DiskMap,
+    &ImageOptions,
+    Box<dyn Output + 'a>,
+) -> Result<Box<dyn DiskWriter + 'a>, EmitError>;

@@ -4,14 +4,16 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::emit::{OnProgress, write_map};
+use crate::emit::OnProgress;
 use crate::error::{EmitError, PlaceError};
 use crate::format::{Format, Writer};
 use crate::map::DiskMap;
 use crate::output::Output;
 use crate::raw;
+use crate::writer::{self, DiskWriter, FilledWriter, PartsWriter, PlacedWriter};
 
-pub use crate::format::{ImageFormat, ImageOptions, PredictedSize};
+pub use crate::choice::{ChoiceError, FormatChoice};
+pub use crate::format::{Adapter, ImageFormat, ImageOptions, PredictedSize, Tuning};
 
 impl ImageFormat {
     /// All formats of this build of the library.
@@ -83,6 +85,14 @@ impl ImageFormat {
         self.format().extension
     }
 
+    pub(crate) fn has_adapter(self) -> bool {
+        self.format().tunes.adapter
+    }
+
+    pub(crate) fn levels(self) -> Option<(u32, u32)> {
+        self.format().tunes.level
+    }
+
     /// The format that the ending of a file's name stands for, in capital letters or small ones: the first of
     /// [`ALL`](Self::ALL) with that [extension](Self::extension). `img` stands for raw.
     #[must_use]
@@ -105,9 +115,29 @@ impl ImageFormat {
             Writer::Placed(place) | Writer::Filled(place) => {
                 Ok(PredictedSize::Exact(place(disk, options)?.len))
             }
-            #[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
+            Writer::Parts(parts) => {
+                let parts = parts(disk, options)?;
+                let lens = parts.iter().map(|part| part.placement.len);
+                Ok(PredictedSize::Exact(lens.sum()))
+            }
             Writer::Streamed { at_most, .. } => Ok(PredictedSize::AtMost(at_most(disk, options)?)),
         }
+    }
+
+    /// Whether such an image is written from begin to end, so that it can go through a pipe.
+    #[must_use]
+    pub fn is_forward(self) -> bool {
+        match self.format().writer {
+            Writer::Placed(_) | Writer::Filled(_) => true,
+            Writer::Parts(_) => false,
+            Writer::Streamed { forward, .. } => forward,
+        }
+    }
+
+    /// Whether such an image is several files.
+    #[must_use]
+    pub fn has_parts(self) -> bool {
+        matches!(self.format().writer, Writer::Parts(_))
     }
 
     /// Writes an image of `disk` into `out`, in one ascending pass over the disk.
@@ -120,19 +150,51 @@ impl ImageFormat {
         out: &mut dyn Output,
         progress: &mut OnProgress<'_>,
     ) -> Result<(), EmitError> {
-        match self.format().writer {
-            Writer::Placed(place) => {
-                let file = place(disk, options)?.file_map(disk)?;
-                write_map(&file, out, progress)
-            }
-            Writer::Filled(place) => {
-                let file = place(disk, options)?.file_map(disk)?;
-                write_map(&file.filled(), out, progress)
-            }
-            #[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
-            Writer::Streamed { write, .. } => write(disk, options, out, progress),
-        }
+        let writer = self.begin(disk, options, Box::new(out))?;
+        writer::write(disk, &mut [writer], progress)
     }
+
+    fn begin<'a>(
+        self,
+        disk: &DiskMap,
+        options: &ImageOptions,
+        out: Box<dyn Output + 'a>,
+    ) -> Result<Box<dyn DiskWriter + 'a>, EmitError> {
+        Ok(match self.format().writer {
+            Writer::Placed(place) => Box::new(PlacedWriter::new(place(disk, options)?, out)),
+            Writer::Filled(place) => Box::new(FilledWriter::new(place(disk, options)?, out)),
+            Writer::Parts(parts) => Box::new(PartsWriter::new(parts(disk, options)?, out)?),
+            Writer::Streamed { begin, .. } => begin(disk, options, out)?,
+        })
+    }
+}
+
+/// One of several images of a disk that are written at once.
+pub struct ImageJob<'a> {
+    /// The image's format.
+    pub format: ImageFormat,
+    /// What it says of itself.
+    pub options: ImageOptions,
+    /// Where it goes.
+    pub out: Box<dyn Output + 'a>,
+}
+
+/// Writes all of these images of `disk` in one ascending pass: each source is read once, and what is zeros is
+/// found out once.
+///
+/// Memory, beside the tables of each image: 256 KiB of the disk, and what each compressing format says.
+///
+/// The outputs hold parts of images when this fails.
+pub fn write_images(
+    disk: &DiskMap,
+    images: Vec<ImageJob<'_>>,
+    progress: &mut OnProgress<'_>,
+) -> Result<(), EmitError> {
+    let mut writers = Vec::new();
+    for image in images {
+        writers.push(image.format.begin(disk, &image.options, image.out)?);
+    }
+    writer::write(disk, &mut writers, progress)
 }
 
 impl fmt::Display for ImageFormat {

@@ -17,11 +17,10 @@
 //! | module | holds |
 //! |---|---|
 //! | [`map`] | extents, their sources, and the map of a disk |
-//! | [`placement`] | where a container puts the disk's bytes: the file as an extent map again |
 //! | [`image`] | the formats by name, and the one way to write each |
 //! | [`open`] | opening an image again: its disk, its allocation, what it says of itself |
-//! | [`emit`] | one ascending pass over a map |
-//! | [`output`] | files that appear when complete, and memory |
+//! | [`emit`] | a map's bytes as they are, and progress |
+//! | [`output`] | files that appear when complete, pipes, and memory |
 //! | [`read_at`] | reading at any offset: files, windows, adapters |
 //! | [`host`] | the calls that differ between operating systems |
 //! | [`error`] | one error type per area |
@@ -31,10 +30,13 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | `placement` | where a container puts the disk's bytes |
 //! | `table` | tables of block numbers |
 //! | `runs` | reading a disk that lies in runs of blocks |
 //! | `blocks` | a disk's blocks in batches, to be compressed |
-//! | `ordered` | work in several threads, results in order |
+//! | `window` | one ascending pass over a disk, window by window |
+//! | `writer` | what takes the windows: files decided in advance, in one piece or several |
+//! | `pool` | work in several threads, results in order |
 //! | `incompressible` | telling content that is not worth deflating |
 //! | `buffer` | memory that begins at a page |
 //!
@@ -46,7 +48,6 @@
 //!
 //! ```
 //! # #[cfg(feature = "vdi")] {
-//! use std::num::NonZero;
 //! use std::ops::ControlFlow;
 //!
 //! use kurmadisk_formats::image::{ImageFormat, ImageOptions};
@@ -60,11 +61,8 @@
 //! let mut disk = DiskMap::new(64 << 20);
 //! disk.insert_bytes(1 << 20, &b"hello"[..])?;
 //!
-//! let options = ImageOptions {
-//!     identity: Uuid::new_v5(&Uuid::NAMESPACE_URL, b"https://example.org/hello"),
-//!     file_name: "hello.vdi".to_owned(),
-//!     threads: NonZero::<usize>::MIN,
-//! };
+//! let identity = Uuid::new_v5(&Uuid::NAMESPACE_URL, b"https://example.org/hello");
+//! let options = ImageOptions::new(identity, "hello.vdi");
 //! let path = folder.path().join("hello.vdi");
 //! let mut file = NewFile::create(&path)?;
 //! ImageFormat::Vdi.write(&disk, &options, &mut file, &mut |_| ControlFlow::Continue(()))?;
@@ -82,6 +80,7 @@
 #[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
 mod blocks;
 mod buffer;
+mod choice;
 pub mod emit;
 pub mod error;
 mod format;
@@ -93,10 +92,10 @@ mod incompressible;
 pub mod map;
 pub mod open;
 mod opened;
-#[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
-mod ordered;
 pub mod output;
-pub mod placement;
+mod placement;
+#[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
+mod pool;
 #[cfg(feature = "qcow2")]
 mod qcow2;
 mod raw;
@@ -125,3 +124,5 @@ mod vhd;
 mod vhdx;
 #[cfg(feature = "vmdk")]
 mod vmdk;
+mod window;
+mod writer;

@@ -3,16 +3,17 @@
 use std::ops::Range;
 
 use crate::error::PlaceError;
-use crate::format::{Format, ImageFormat, ImageOptions, Writer};
+use crate::format::{Format, ImageFormat, ImageOptions, Tunes, Writer};
 use crate::map::DiskMap;
 use crate::opened::Image;
-use crate::placement::{Placement, Run};
+use crate::placement::Placement;
 use crate::read_at::ReadAt;
 
 /// The disk byte by byte, with holes.
 pub(crate) const SPARSE: Format = Format {
     name: "raw",
     extension: "raw",
+    tunes: Tunes::NOTHING,
     writer: Writer::Placed(place),
 };
 
@@ -20,6 +21,7 @@ pub(crate) const SPARSE: Format = Format {
 pub(crate) const FIXED: Format = Format {
     name: "raw-fixed",
     extension: "raw",
+    tunes: Tunes::NOTHING,
     writer: Writer::Filled(place),
 };
 
@@ -28,16 +30,7 @@ pub(crate) const FIXED: Format = Format {
     reason = "a format's `place` can fail; this one holds any disk"
 )]
 fn place(disk: &DiskMap, _: &ImageOptions) -> Result<Placement, PlaceError> {
-    let whole = Run {
-        disk: 0,
-        file: 0,
-        len: disk.len(),
-    };
-    Ok(Placement {
-        len: disk.len(),
-        metadata: Vec::new(),
-        runs: vec![whole],
-    })
+    Ok(Placement::whole(disk))
 }
 
 /// Opens a raw image, of which `allocated` are the ranges that are no holes.

@@ -23,11 +23,8 @@ pub fn run(args: &ConvertArgs) -> Result<String, Box<dyn Error>> {
     let store = ImageStore::open(input).map_err(|error| inputs::open_error(input, &error))?;
     Inputs::file(input).check(path)?;
     let disk = store.disk()?;
-    let options = ImageOptions {
-        identity: store.identity(&args.seed)?,
-        file_name: output::file_name(path),
-        threads: threads(&args.write),
-    };
+    let options = ImageOptions::new(store.identity(&args.seed)?, output::file_name(path));
+    let options = options.with_threads(threads(&args.write));
     let mut file = NewFile::create(path)?;
     let bar = Bar::new(&args.write);
     format.write(&disk, &options, &mut file, &mut |now| bar.tell(now))?;

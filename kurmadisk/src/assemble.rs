@@ -62,11 +62,10 @@ impl Plan {
     #[must_use]
     pub fn image_options(&self, file_name: &str) -> ImageOptions {
         let threads = std::thread::available_parallelism();
-        ImageOptions {
-            identity: self.identity(),
-            file_name: file_name.to_owned(),
-            threads: threads.unwrap_or(std::num::NonZero::<usize>::MIN),
-        }
+        let threads = threads.unwrap_or(std::num::NonZero::<usize>::MIN);
+        let mut options = ImageOptions::new(self.identity(), file_name).with_threads(threads);
+        options.sector_size = self.layout().sector_size.bytes();
+        options
     }
 
     /// The sizes that images in these formats would have; an error for one that can't hold the disk.

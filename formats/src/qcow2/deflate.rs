@@ -1,19 +1,17 @@
 //! Compressing the clusters of a disk, in several threads.
 
-use std::num::NonZero;
 use std::ops::Range;
 
 use flate2::{Compress, Compression, FlushCompress, Status};
 
 use super::spec::CLUSTER;
-use crate::blocks::{self, BATCH, BLOCK, Blocks};
-use crate::error::EmitError;
+use crate::blocks::{BATCH, Blocks, Compressor};
 use crate::incompressible::is_incompressible;
-use crate::map::DiskMap;
+use crate::window::BLOCK;
 
 /// The deflate level, by measurement on a system's libraries: level 6 takes 19 % more time for a file
 /// that is 1.1 % smaller.
-const LEVEL: u32 = 4;
+pub(super) const LEVEL: u32 = 4;
 
 /// Two to the power of this bytes are as far back as a stream may refer: QEMU promises its readers no
 /// more, though many would take it.
@@ -22,8 +20,8 @@ const WINDOW_BITS: u8 = 12;
 const _: () = assert!(BLOCK as u64 == CLUSTER);
 
 /// Compressed clusters on their way.
-#[derive(Default)]
 pub(super) struct Batch {
+    deflate: Compress,
     bytes: Vec<u8>,
     clusters: Vec<(u64, Range<usize>)>,
 }
@@ -37,6 +35,15 @@ pub(super) enum Packed<'a> {
 }
 
 impl Batch {
+    pub(super) fn new(level: u32) -> Self {
+        let level = Compression::new(level);
+        Self {
+            deflate: Compress::new_with_window_bits(level, false, WINDOW_BITS),
+            bytes: Vec::new(),
+            clusters: Vec::new(),
+        }
+    }
+
     /// Number and form of the clusters that are not all zeros, ascending.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, Packed<'_>)> {
         self.clusters.iter().map(|(number, range)| {
@@ -49,14 +56,16 @@ impl Batch {
             (*number, packed)
         })
     }
+}
 
-    fn compress(&mut self, clusters: &Blocks, deflate: &mut Compress) {
+impl Compressor for Batch {
+    fn compress(&mut self, clusters: &Blocks) {
         self.clusters.clear();
         self.bytes.resize(BATCH * BLOCK, 0);
         let mut start = 0;
         for (number, data) in clusters.iter() {
             let place = &mut self.bytes[start..start + BLOCK];
-            let stream = stream(data, deflate, &mut place[..BLOCK - 1]);
+            let stream = stream(data, &mut self.deflate, &mut place[..BLOCK - 1]);
             let len = stream.unwrap_or_else(|| {
                 place.copy_from_slice(data);
                 BLOCK
@@ -76,18 +85,4 @@ fn stream(data: &[u8], deflate: &mut Compress, place: &mut [u8]) -> Option<usize
     let status = deflate.compress(data, place, FlushCompress::Finish).ok()?;
     let len = usize::try_from(deflate.total_out()).ok()?;
     (status == Status::StreamEnd).then_some(len)
-}
-
-/// Reads and compresses all clusters that extents touch, and hands them to `drain` in ascending order.
-pub(super) fn compress(
-    disk: &DiskMap,
-    threads: NonZero<usize>,
-    drain: impl FnMut(&Blocks, &Batch) -> Result<(), EmitError>,
-) -> Result<(), EmitError> {
-    let worker = || {
-        let level = Compression::new(LEVEL);
-        let mut deflate = Compress::new_with_window_bits(level, false, WINDOW_BITS);
-        move |clusters: &Blocks, batch: &mut Batch| batch.compress(clusters, &mut deflate)
-    };
-    blocks::for_each_batch(disk, threads, worker, drain)
 }

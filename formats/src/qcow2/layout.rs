@@ -38,7 +38,7 @@ pub(super) struct Layout {
 impl Layout {
     pub(super) fn new(disk: &DiskMap) -> Self {
         let count = |size| disk.block_runs(size).map(|run| run.end - run.start).sum();
-        let l1 = table_clusters(l1_entries(disk));
+        let l1 = table_clusters(l1_entries(disk.len()));
         let l2 = count(ENTRIES * CLUSTER);
         let data = count(CLUSTER);
         let (refcount_table, refcount_blocks) = refcount_clusters(1 + l1 + l2 + data);
@@ -57,9 +57,9 @@ impl Layout {
     }
 }
 
-/// Entries of the L1 table of a disk: its L2 tables.
-pub(super) fn l1_entries(disk: &DiskMap) -> u64 {
-    disk.len().div_ceil(ENTRIES * CLUSTER)
+/// Entries of the L1 table of a disk of so many bytes: its L2 tables.
+pub(super) fn l1_entries(disk: u64) -> u64 {
+    disk.div_ceil(ENTRIES * CLUSTER)
 }
 
 /// Clusters that a table of so many offsets takes.
@@ -77,15 +77,15 @@ pub(super) struct Tables {
     pub refcount_clusters: u64,
 }
 
-/// The header, and the end of header extensions behind it.
+/// The header for a disk of so many bytes, and the end of header extensions behind it.
 ///
 /// The disk's size is rounded up to whole sectors.
-pub(super) fn header(disk: &DiskMap, version: u32, tables: &Tables) -> Result<Bytes, PlaceError> {
+pub(super) fn header(disk: u64, version: u32, tables: &Tables) -> Result<Bytes, PlaceError> {
     let mut header = Header::new_zeroed();
     header.magic = spec::MAGIC;
     header.version.set(version);
     header.cluster_bits.set(spec::CLUSTER_BITS);
-    header.size.set(disk.len().next_multiple_of(SECTOR));
+    header.size.set(disk.next_multiple_of(SECTOR));
     header.l1_entries.set(number(l1_entries(disk))?);
     header.l1_offset.set(tables.l1);
     header.refcount_offset.set(tables.refcount);

@@ -28,12 +28,13 @@ mod stream;
 
 pub(crate) use read::open;
 
-use crate::format::{Format, Writer};
+use crate::format::{Format, Tunes, Writer};
 
 /// Version 3: clusters in the order of the disk, those that nothing touches left out.
 pub(crate) const V3: Format = Format {
     name: spec::NAME,
     extension: "qcow2",
+    tunes: Tunes::NOTHING,
     writer: Writer::Placed(place::version_3),
 };
 
@@ -41,6 +42,7 @@ pub(crate) const V3: Format = Format {
 pub(crate) const V2: Format = Format {
     name: spec::V2_NAME,
     extension: "qcow2",
+    tunes: Tunes::NOTHING,
     writer: Writer::Placed(place::version_2),
 };
 
@@ -49,8 +51,10 @@ pub(crate) const V2: Format = Format {
 pub(crate) const COMPRESSED: Format = Format {
     name: spec::COMPRESSED_NAME,
     extension: "qcow2",
+    tunes: Tunes::NOTHING.and_level(1, 9),
     writer: Writer::Streamed {
         at_most: stream::at_most,
-        write: stream::write,
+        begin: stream::begin,
+        forward: false,
     },
 };

@@ -2,9 +2,9 @@
 
 use super::layout;
 use super::spec::CLUSTER;
-use crate::emit::output_error;
 use crate::error::EmitError;
 use crate::output::Output;
+use crate::writer::write_at;
 
 /// Bytes of whole clusters that wait until the cluster before them is full.
 const WAITING: usize = 4 << 20;
@@ -17,7 +17,7 @@ const CLUSTER_LEN: usize = 1 << super::spec::CLUSTER_BITS;
 /// a gap behind the streams before it: so it waits, and streams go on filling that gap for as long as
 /// they fit.
 pub(super) struct Packer<'a> {
-    out: &'a mut dyn Output,
+    pub out: Box<dyn Output + 'a>,
     /// Offset of `open` in the file: a multiple of a cluster.
     start: u64,
     /// Streams that don't fill their cluster yet.
@@ -30,7 +30,7 @@ pub(super) struct Packer<'a> {
 
 impl<'a> Packer<'a> {
     /// Begins behind the first cluster, which is left to the header.
-    pub(super) fn new(out: &'a mut dyn Output) -> Self {
+    pub(super) fn new(out: Box<dyn Output + 'a>) -> Self {
         Self {
             out,
             start: CLUSTER,
@@ -50,7 +50,7 @@ impl<'a> Packer<'a> {
         self.count(at, bytes.len() as u64);
         if self.waiting.is_empty() {
             let full = self.open.len() / CLUSTER_LEN * CLUSTER_LEN;
-            write(self.out, self.start, &self.open[..full])?;
+            write_at(&mut self.out, self.start, &self.open[..full])?;
             self.open.drain(..full);
             self.start += full as u64;
         }
@@ -63,7 +63,7 @@ impl<'a> Packer<'a> {
             self.flush()?;
         }
         let at = if self.open.is_empty() {
-            write(self.out, self.start, bytes)?;
+            write_at(&mut self.out, self.start, bytes)?;
             self.start += CLUSTER;
             self.start - CLUSTER
         } else {
@@ -78,8 +78,8 @@ impl<'a> Packer<'a> {
     fn flush(&mut self) -> Result<(), EmitError> {
         if !self.open.is_empty() {
             self.open.resize(CLUSTER_LEN, 0);
-            write(self.out, self.start, &self.open)?;
-            write(self.out, self.start + CLUSTER, &self.waiting)?;
+            write_at(&mut self.out, self.start, &self.open)?;
+            write_at(&mut self.out, self.start + CLUSTER, &self.waiting)?;
             self.start += CLUSTER + self.waiting.len() as u64;
             self.open.clear();
             self.waiting.clear();
@@ -100,18 +100,9 @@ impl<'a> Packer<'a> {
         }
     }
 
-    /// The output, where the next cluster begins, and the reference counts of all before it.
-    pub(super) fn finish(mut self) -> Result<(&'a mut dyn Output, u64, Vec<u16>), EmitError> {
+    /// Writes what waits; where the next cluster begins, and the reference counts of all before it.
+    pub(super) fn finish(&mut self) -> Result<(u64, Vec<u16>), EmitError> {
         self.flush()?;
-        Ok((self.out, self.start, self.counts))
+        Ok((self.start, std::mem::take(&mut self.counts)))
     }
-}
-
-/// Writes `bytes`, if there are any.
-pub(super) fn write(out: &mut dyn Output, at: u64, bytes: &[u8]) -> Result<(), EmitError> {
-    if bytes.is_empty() {
-        return Ok(());
-    }
-    out.write_at(at, bytes)
-        .map_err(|error| output_error(out, error))
 }

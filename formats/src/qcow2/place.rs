@@ -53,7 +53,7 @@ fn place(disk: &DiskMap, version: u32) -> Result<Placement, PlaceError> {
         refcount_clusters: layout.refcount_table,
     };
     let mut metadata = vec![
-        (0, layout::header(disk, version, &tables)?),
+        (0, layout::header(disk.len(), version, &tables)?),
         (
             refcount,
             layout::refcount_table(first_block, layout.refcount_blocks),

@@ -1,8 +1,8 @@
 //! Writing compressed files: streams and L2 tables front to back, then the L1 table and reference
 //! counts, and the header at last, which says where those are.
 //!
-//! Memory: `2 · threads + 2` batches of 16 clusters, each 2 MiB with its compressed form; a deflate
-//! state for each thread; 4 MiB of clusters that wait; one L2 table; 2 bytes per 64 KiB of the file for
+//! Memory: `2 · threads + 2` batches of 16 clusters, each 2 MiB with its compressed form and a deflate
+//! state; 4 MiB of clusters that wait; one L2 table; 2 bytes per 64 KiB of the file for
 //! reference counts, and 16 bytes per 512 MiB of the disk for the L1 table.
 
 use byteorder::BigEndian;
@@ -10,14 +10,15 @@ use bytes::Bytes;
 
 use super::deflate::{self, Batch, Packed};
 use super::layout::{self, Layout, Tables};
-use super::pack::{self, Packer};
+use super::pack::Packer;
 use super::spec::{self, CLUSTER, COPIED, ENTRIES, REFCOUNTS};
-use crate::emit::{OnProgress, Progress, output_error, report};
+use crate::blocks::{BlockFile, BlockWriter};
 use crate::error::{EmitError, PlaceError};
 use crate::format::ImageOptions;
 use crate::map::DiskMap;
 use crate::output::Output;
 use crate::table;
+use crate::writer::{self, DiskWriter, write_at};
 
 /// The file's length if nothing can be compressed: a stream is shorter than a cluster, so any number
 /// of them one behind another takes no more clusters than that.
@@ -26,34 +27,30 @@ pub(super) fn at_most(disk: &DiskMap, _: &ImageOptions) -> Result<u64, PlaceErro
     Ok(Layout::new(disk).clusters() * CLUSTER)
 }
 
-/// Writes the file; the bytes don't depend on the number of threads.
-pub(super) fn write(
+/// Begins the file; its bytes don't depend on the number of threads.
+pub(super) fn begin<'a>(
     disk: &DiskMap,
     options: &ImageOptions,
-    out: &mut dyn Output,
-    progress: &mut OnProgress<'_>,
-) -> Result<(), EmitError> {
+    out: Box<dyn Output + 'a>,
+) -> Result<Box<dyn DiskWriter + 'a>, EmitError> {
     layout::check_size(disk, spec::COMPRESSED_NAME)?;
-    let mut file = StreamFile {
+    let file = StreamFile {
         packer: Packer::new(out),
+        level: options.tuning.level.unwrap_or(deflate::LEVEL),
+        disk: disk.len(),
         l1: Vec::new(),
         l2: Vec::new(),
     };
-    let mut now = Progress {
-        done: 0,
-        total: disk.data_len(),
-    };
-    deflate::compress(disk, options.threads, |clusters, batch| {
-        file.add(batch)?;
-        now.done += clusters.content;
-        report(now, progress)
-    })?;
-    file.finish(disk)
+    Ok(Box::new(BlockWriter::new(file, options.threads)))
 }
 
 /// A file in the making.
 struct StreamFile<'a> {
     packer: Packer<'a>,
+    /// How hard deflate tries.
+    level: u32,
+    /// Length of the disk in bytes.
+    disk: u64,
     /// Number and entry of each L2 table that is written.
     l1: Vec<(u64, u64)>,
     /// Number and entry of each cluster of the L2 table whose clusters are being written.
@@ -61,6 +58,22 @@ struct StreamFile<'a> {
 }
 
 impl StreamFile<'_> {
+    fn close_table(&mut self) -> Result<(), EmitError> {
+        for (number, bytes) in layout::parts(self.l2.drain(..)) {
+            let at = self.packer.whole(&bytes)?;
+            self.l1.push((number, at | COPIED));
+        }
+        Ok(())
+    }
+}
+
+impl BlockFile for StreamFile<'_> {
+    type Compressor = Batch;
+
+    fn compressor(&self) -> Batch {
+        Batch::new(self.level)
+    }
+
     /// Adds the clusters of a batch, closing each L2 table when its last cluster is there.
     fn add(&mut self, batch: &Batch) -> Result<(), EmitError> {
         for (number, packed) in batch.iter() {
@@ -80,19 +93,12 @@ impl StreamFile<'_> {
         Ok(())
     }
 
-    fn close_table(&mut self) -> Result<(), EmitError> {
-        for (number, bytes) in layout::parts(self.l2.drain(..)) {
-            let at = self.packer.whole(&bytes)?;
-            self.l1.push((number, at | COPIED));
-        }
-        Ok(())
-    }
-
     /// Writes what follows the clusters, and the header.
-    fn finish(mut self, disk: &DiskMap) -> Result<(), EmitError> {
+    fn finish(&mut self) -> Result<(), EmitError> {
         self.close_table()?;
-        let (out, l1, counts) = self.packer.finish()?;
-        let l1_clusters = layout::table_clusters(layout::l1_entries(disk));
+        let (l1, counts) = self.packer.finish()?;
+        let out = &mut self.packer.out;
+        let l1_clusters = layout::table_clusters(layout::l1_entries(self.disk));
         let first_block = l1 + l1_clusters * CLUSTER;
         let (refcount_clusters, blocks) = layout::refcount_clusters(first_block / CLUSTER);
         // The table is last: 7-Zip counts neither blocks nor the rest of the L1 table's cluster, and
@@ -100,22 +106,22 @@ impl StreamFile<'_> {
         let refcount = first_block + blocks * CLUSTER;
         let end = refcount + refcount_clusters * CLUSTER;
 
-        for (number, bytes) in layout::parts(self.l1.into_iter()) {
-            pack::write(out, l1 + number * CLUSTER, &bytes)?;
+        for (number, bytes) in layout::parts(self.l1.drain(..)) {
+            write_at(out, l1 + number * CLUSTER, &bytes)?;
         }
         for (number, bytes) in refcount_blocks(counts, end / CLUSTER) {
-            pack::write(out, first_block + number * CLUSTER, &bytes)?;
+            write_at(out, first_block + number * CLUSTER, &bytes)?;
         }
         let table = layout::refcount_table(first_block, blocks);
-        pack::write(out, refcount, &table)?;
+        write_at(out, refcount, &table)?;
         let tables = Tables {
             l1,
             refcount,
             refcount_clusters,
         };
-        let header = layout::header(disk, spec::VERSION_3, &tables)?;
-        pack::write(out, 0, &header)?;
-        out.set_len(end).map_err(|error| output_error(out, error))
+        let header = layout::header(self.disk, spec::VERSION_3, &tables)?;
+        write_at(out, 0, &header)?;
+        writer::set_len(out, end)
     }
 }
 

@@ -12,12 +12,13 @@ mod spec;
 
 pub(crate) use read::open;
 
-use crate::format::{Format, Writer};
+use crate::format::{Format, Tunes, Writer};
 
 /// Dynamic VDI: blocks in the order of the disk, those that nothing touches left out.
 pub(crate) const DYNAMIC: Format = Format {
     name: spec::NAME,
     extension: "vdi",
+    tunes: Tunes::NOTHING,
     writer: Writer::Placed(place::dynamic),
 };
 
@@ -25,5 +26,6 @@ pub(crate) const DYNAMIC: Format = Format {
 pub(crate) const FIXED: Format = Format {
     name: spec::NAME_FIXED,
     extension: "vdi",
+    tunes: Tunes::NOTHING,
     writer: Writer::Filled(place::fixed),
 };

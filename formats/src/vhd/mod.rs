@@ -16,12 +16,13 @@ mod spec;
 
 pub(crate) use read::open;
 
-use crate::format::{Format, Writer};
+use crate::format::{Format, Tunes, Writer};
 
 /// Dynamic VHD: blocks in the order of the disk, those that nothing touches left out.
 pub(crate) const DYNAMIC: Format = Format {
     name: spec::NAME,
     extension: "vhd",
+    tunes: Tunes::NOTHING,
     writer: Writer::Placed(place::dynamic),
 };
 
@@ -29,5 +30,6 @@ pub(crate) const DYNAMIC: Format = Format {
 pub(crate) const FIXED: Format = Format {
     name: spec::FIXED_NAME,
     extension: "vhd",
+    tunes: Tunes::NOTHING,
     writer: Writer::Placed(place::fixed),
 };

@@ -14,12 +14,13 @@ mod structures;
 
 pub(crate) use read::open;
 
-use crate::format::{Format, Writer};
+use crate::format::{Format, Tunes, Writer};
 
 /// Dynamic VHDX: blocks in the order of the disk, those that nothing touches left out.
 pub(crate) const DYNAMIC: Format = Format {
     name: spec::NAME,
     extension: "vhdx",
+    tunes: Tunes::NOTHING,
     writer: Writer::Placed(place::dynamic),
 };
 
@@ -27,5 +28,6 @@ pub(crate) const DYNAMIC: Format = Format {
 pub(crate) const FIXED: Format = Format {
     name: spec::FIXED_NAME,
     extension: "vhdx",
+    tunes: Tunes::NOTHING,
     writer: Writer::Placed(place::fixed),
 };

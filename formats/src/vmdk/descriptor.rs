@@ -109,14 +109,9 @@ pub(super) fn value<'a>(text: &'a str, key: &str) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::num::NonZero;
 
     fn options(file_name: &str) -> ImageOptions {
-        ImageOptions {
-            identity: Uuid::from_u128(7),
-            file_name: file_name.to_owned(),
-            threads: NonZero::<usize>::MIN,
-        }
+        ImageOptions::new(Uuid::from_u128(7), file_name)
     }
 
     #[test]

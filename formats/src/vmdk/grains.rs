@@ -1,19 +1,16 @@
 //! Compressing the grains of a disk, in several threads.
 
-use std::num::NonZero;
-
 use flate2::{Compress, Compression, FlushCompress, Status};
 use zerocopy::IntoBytes;
 
 use super::spec::{GRAIN, GRAIN_SECTORS, GrainMarker, SECTOR};
-use crate::blocks::{self, BATCH, BLOCK, Blocks};
-use crate::error::EmitError;
+use crate::blocks::{BATCH, Blocks, Compressor};
 use crate::incompressible::is_incompressible;
-use crate::map::DiskMap;
+use crate::window::BLOCK;
 
 /// The deflate level, by measurement on a Debian root: levels 6 and 7 take 27 and 97 % more time for
 /// files that are 0.9 and 1.3 % smaller; level 3 saves 10 % of the time for 0.7 % more.
-const LEVEL: u32 = 4;
+pub(super) const LEVEL: u32 = 4;
 
 /// The most bytes of a compressed grain with its marker, padded: incompressible data grows by a few
 /// bytes, and hypervisors have no room for more.
@@ -26,8 +23,8 @@ const MARKER_LEN: usize = size_of::<GrainMarker>();
 const _: () = assert!(BLOCK as u64 == GRAIN && RECORD_LEN as u64 == MAX_RECORD);
 
 /// Compressed grains on their way.
-#[derive(Default)]
 pub(super) struct Batch {
+    deflaters: Deflaters,
     output: Vec<u8>,
     /// The grains that are not all zeros, ascending.
     pub records: Vec<Record>,
@@ -47,6 +44,15 @@ pub(super) struct Record {
 }
 
 impl Batch {
+    pub(super) fn new(level: u32) -> Self {
+        Self {
+            deflaters: Deflaters::new(level),
+            output: Vec::new(),
+            records: Vec::new(),
+            complete: false,
+        }
+    }
+
     /// The bytes of markers and grains from `records`, as they lie in the file.
     pub(super) fn bytes(&self, records: &[Record]) -> &[u8] {
         match (records.first(), records.last()) {
@@ -54,14 +60,16 @@ impl Batch {
             _ => &[],
         }
     }
+}
 
-    fn compress(&mut self, grains: &Blocks, deflaters: &mut Deflaters) {
+impl Compressor for Batch {
+    fn compress(&mut self, grains: &Blocks) {
         self.records.clear();
         self.output.resize(BATCH * RECORD_LEN, 0);
         let mut start = 0;
         for (grain, data) in grains.iter() {
             let place = &mut self.output[start..start + RECORD_LEN];
-            let deflate = deflaters.choose(data);
+            let deflate = self.deflaters.choose(data);
             let Some(len) = record(grain, data, deflate, place) else {
                 self.complete = false;
                 return;
@@ -74,16 +82,16 @@ impl Batch {
     }
 }
 
-/// A thread's compressors, used again for each grain.
+/// Compressors, used again for each grain.
 struct Deflaters {
     smaller: Compress,
     stored: Compress,
 }
 
 impl Deflaters {
-    fn new() -> Self {
+    fn new(level: u32) -> Self {
         Self {
-            smaller: Compress::new(Compression::new(LEVEL), true),
+            smaller: Compress::new(Compression::new(level), true),
             stored: Compress::new(Compression::none(), true),
         }
     }
@@ -115,17 +123,4 @@ fn record(grain: u64, data: &[u8], deflate: &mut Compress, place: &mut [u8]) -> 
     let end = used.next_multiple_of(SECTOR_LEN);
     place[used..end].fill(0);
     Some(end)
-}
-
-/// Reads and compresses all grains that extents touch, and hands them to `drain` in ascending order.
-pub(super) fn compress(
-    disk: &DiskMap,
-    threads: NonZero<usize>,
-    drain: impl FnMut(&Blocks, &Batch) -> Result<(), EmitError>,
-) -> Result<(), EmitError> {
-    let worker = || {
-        let mut deflaters = Deflaters::new();
-        move |grains: &Blocks, batch: &mut Batch| batch.compress(grains, &mut deflaters)
-    };
-    blocks::for_each_batch(disk, threads, worker, drain)
 }

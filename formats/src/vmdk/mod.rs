@@ -23,12 +23,13 @@ mod stream;
 
 pub(crate) use read::open;
 
-use crate::format::{Format, Writer};
+use crate::format::{Format, Tunes, Writer};
 
 /// monolithicSparse: grains in the order of the disk, those that nothing touches left out.
 pub(crate) const SPARSE: Format = Format {
     name: spec::NAME,
     extension: "vmdk",
+    tunes: Tunes::ADAPTER,
     writer: Writer::Placed(sparse::place),
 };
 
@@ -37,8 +38,10 @@ pub(crate) const SPARSE: Format = Format {
 pub(crate) const STREAM: Format = Format {
     name: spec::STREAM_NAME,
     extension: "vmdk",
+    tunes: Tunes::ADAPTER.and_level(1, 9),
     writer: Writer::Streamed {
         at_most: stream::at_most,
-        write: stream::write,
+        begin: stream::begin,
+        forward: true,
     },
 };

@@ -6,8 +6,8 @@
 //! zeros; only grain tables that are not empty exist; a grain is a whole one even at the disk's end;
 //! and the end-of-stream marker is the last sector.
 //!
-//! Memory: `2 · threads + 2` batches of 16 grains, each 2 MiB with its compressed form; a deflate
-//! state for each thread; one grain table, and 4 bytes per 32 MiB of the disk for the directory.
+//! Memory: `2 · threads + 2` batches of 16 grains, each 2 MiB with its compressed form and two deflate
+//! states; one grain table, and 4 bytes per 32 MiB of the disk for the directory.
 
 use byteorder::LittleEndian;
 use zerocopy::{FromZeros, IntoBytes};
@@ -17,12 +17,14 @@ use super::grains::{self, Batch, MAX_RECORD, Record};
 use super::spec::{
     self, GRAIN, GRAIN_SECTORS, GT_ENTRIES, GT_SECTORS, GT_SPAN, Header, Marker, SECTOR,
 };
-use crate::emit::{OnProgress, Progress, output_error, report};
+use crate::blocks::{BlockFile, BlockWriter};
+use crate::emit::output_error;
 use crate::error::{EmitError, PlaceError};
 use crate::format::ImageOptions;
 use crate::map::DiskMap;
 use crate::output::Output;
 use crate::table;
+use crate::writer::{self, DiskWriter};
 
 /// VMware's largest disk: 62 TiB.
 const MAX_DISK: u64 = 62 << 40;
@@ -65,35 +67,27 @@ fn check_size(disk: &DiskMap) -> Result<(), PlaceError> {
     })
 }
 
-/// Writes the file; the bytes don't depend on the number of threads.
-pub(super) fn write(
+/// Begins the file; its bytes don't depend on the number of threads.
+pub(super) fn begin<'a>(
     disk: &DiskMap,
     options: &ImageOptions,
-    out: &mut dyn Output,
-    progress: &mut OnProgress<'_>,
-) -> Result<(), EmitError> {
+    out: Box<dyn Output + 'a>,
+) -> Result<Box<dyn DiskWriter + 'a>, EmitError> {
     check_size(disk)?;
     let capacity = disk.len().div_ceil(SECTOR);
     let descriptor = descriptor::text("streamOptimized", capacity, options)?;
     let mut file = StreamFile {
         out,
         at: 0,
+        capacity,
+        level: options.tuning.level.unwrap_or(grains::LEVEL),
         directory: vec![0; entry(disk.len().div_ceil(GT_SPAN))],
         table: None,
     };
     file.append(header(capacity, spec::GD_AT_END).as_bytes())?;
     file.append(&descriptor)?;
     file.at = OVERHEAD * SECTOR;
-    let mut now = Progress {
-        done: 0,
-        total: disk.data_len(),
-    };
-    grains::compress(disk, options.threads, |grains, batch| {
-        file.add(batch)?;
-        now.done += grains.content;
-        report(now, progress)
-    })?;
-    file.finish(capacity)
+    Ok(Box::new(BlockWriter::new(file, options.threads)))
 }
 
 fn header(capacity: u64, directory: u64) -> Header {
@@ -116,9 +110,13 @@ fn header(capacity: u64, directory: u64) -> Header {
 
 /// A file in the making.
 struct StreamFile<'a> {
-    out: &'a mut dyn Output,
+    out: Box<dyn Output + 'a>,
     /// Where the next byte goes.
     at: u64,
+    /// Sectors of the disk.
+    capacity: u64,
+    /// How hard deflate tries.
+    level: u32,
     /// Sectors of the grain tables written so far; 0 for those that are empty.
     directory: Vec<u32>,
     /// The grain table whose grains are being written, and its number.
@@ -127,35 +125,8 @@ struct StreamFile<'a> {
 
 impl StreamFile<'_> {
     fn append(&mut self, bytes: &[u8]) -> Result<(), EmitError> {
-        self.out
-            .write_at(self.at, bytes)
-            .map_err(|error| output_error(self.out, error))?;
+        writer::write_at(&mut self.out, self.at, bytes)?;
         self.at += bytes.len() as u64;
-        Ok(())
-    }
-
-    /// Appends the grains of a batch, closing each grain table when its last grain is written.
-    fn add(&mut self, batch: &Batch) -> Result<(), EmitError> {
-        if !batch.complete {
-            let error = std::io::Error::other("a grain cannot be compressed");
-            return Err(output_error(self.out, error));
-        }
-        let table_of = |record: &Record| record.grain / u64::from(GT_ENTRIES);
-        for records in batch.records.chunk_by(|a, b| table_of(a) == table_of(b)) {
-            let number = table_of(&records[0]);
-            if self.table.as_ref().is_none_or(|(open, _)| *open != number) {
-                self.close_table()?;
-            }
-            let (_, table) = self
-                .table
-                .get_or_insert_with(|| (number, Box::new([0; ENTRIES])));
-            for record in records {
-                let ahead = record.start - records[0].start;
-                let slot = entry(record.grain % u64::from(GT_ENTRIES));
-                table[slot] = sector(self.at + ahead as u64)?;
-            }
-            self.append(batch.bytes(records))?;
-        }
         Ok(())
     }
 
@@ -180,18 +151,48 @@ impl StreamFile<'_> {
         bytes.resize(bytes.len().next_multiple_of(size_of::<Marker>()), 0);
         self.append(&bytes)
     }
+}
 
-    /// Appends what follows the grains, and ends the file.
-    fn finish(mut self, capacity: u64) -> Result<(), EmitError> {
+impl BlockFile for StreamFile<'_> {
+    type Compressor = Batch;
+
+    fn compressor(&self) -> Batch {
+        Batch::new(self.level)
+    }
+
+    /// Appends the grains of a batch, closing each grain table when its last grain is written.
+    fn add(&mut self, batch: &Batch) -> Result<(), EmitError> {
+        if !batch.complete {
+            let error = std::io::Error::other("a grain cannot be compressed");
+            return Err(output_error(&self.out, error));
+        }
+        let table_of = |record: &Record| record.grain / u64::from(GT_ENTRIES);
+        for records in batch.records.chunk_by(|a, b| table_of(a) == table_of(b)) {
+            let number = table_of(&records[0]);
+            if self.table.as_ref().is_none_or(|(open, _)| *open != number) {
+                self.close_table()?;
+            }
+            let (_, table) = self
+                .table
+                .get_or_insert_with(|| (number, Box::new([0; ENTRIES])));
+            for record in records {
+                let ahead = record.start - records[0].start;
+                let slot = entry(record.grain % u64::from(GT_ENTRIES));
+                table[slot] = sector(self.at + ahead as u64)?;
+            }
+            self.append(batch.bytes(records))?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), EmitError> {
         self.close_table()?;
         let at = self.at / SECTOR + 1;
         let directory = table::to_bytes::<LittleEndian, u32>(&self.directory);
         self.marked(spec::MARKER_GRAIN_DIRECTORY, &directory)?;
-        self.marked(spec::MARKER_FOOTER, header(capacity, at).as_bytes())?;
+        self.marked(spec::MARKER_FOOTER, header(self.capacity, at).as_bytes())?;
         self.append(Marker::new_zeroed().as_bytes())?;
-        self.out
-            .set_len(self.at)
-            .map_err(|error| output_error(self.out, error))
+        writer::set_len(&mut self.out, self.at)
     }
 }
 

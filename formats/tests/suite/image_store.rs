@@ -25,11 +25,7 @@ fn image(format: ImageFormat) -> (TempDir, PathBuf) {
     let path = dir.path().join("image");
     let mut disk = DiskMap::new(LEN);
     disk.insert_bytes(DATA, &b"0123456789"[..]).unwrap();
-    let options = ImageOptions {
-        identity: uuid::Uuid::from_u128(1),
-        file_name: "image".to_owned(),
-        threads: std::num::NonZero::<usize>::MIN,
-    };
+    let options = ImageOptions::new(uuid::Uuid::from_u128(1), "image");
     let mut file = NewFile::create(&path).unwrap();
     let go_on = &mut |_| ControlFlow::Continue(());
     format.write(&disk, &options, &mut file, go_on).unwrap();

@@ -50,11 +50,8 @@ pub fn disk(len: u64, extents: &[(u64, Vec<u8>)]) -> DiskMap {
 }
 
 pub fn options(threads: usize) -> ImageOptions {
-    ImageOptions {
-        identity: Uuid::from_u128(0x1234_5678_9ABC),
-        file_name: "disk.img".to_owned(),
-        threads: NonZero::new(threads).unwrap(),
-    }
+    let options = ImageOptions::new(Uuid::from_u128(0x1234_5678_9ABC), "disk.img");
+    options.with_threads(NonZero::new(threads).unwrap())
 }
 
 /// The image in memory; its length is checked against the prediction.

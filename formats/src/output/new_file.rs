@@ -1,4 +1,4 @@
-//! Where an image goes: a file that appears when it is complete, or memory.
+//! Files that appear when they are complete.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -7,22 +7,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::Output;
 use crate::error::EmitError;
 use crate::host;
-
-/// Takes the bytes of an image at never overlapping offsets: ascending ones, but for the first cluster
-/// of a compressed qcow2, which comes last. Its header says where the tables are, and where they can be
-/// is known when all else is compressed.
-pub trait Output {
-    /// Writes all of `data` at `offset` (bytes). What is skipped reads as zeros.
-    fn write_at(&mut self, offset: u64, data: &[u8]) -> io::Result<()>;
-
-    /// Sets the final length in bytes, at least the end of any write.
-    fn set_len(&mut self, len: u64) -> io::Result<()>;
-
-    /// A name for messages.
-    fn path(&self) -> &Path;
-}
 
 /// A new file that takes its name only when [`commit`](Self::commit) is called.
 ///
@@ -31,10 +18,13 @@ pub trait Output {
 ///
 /// Complete is what every process then sees. Nothing waits for the disk, as with `cp` or `tar`: after a
 /// power cut shortly after the commit the file may be incomplete. Who needs it safe calls `sync`.
+///
+/// Further files of the same image lie beside it, and appear with it.
 #[derive(Debug)]
 pub struct NewFile {
     path: PathBuf,
     file: Pending,
+    parts: Vec<NewFile>,
 }
 
 #[derive(Debug)]
@@ -68,17 +58,32 @@ impl NewFile {
         Ok(Self {
             path: path.to_path_buf(),
             file,
+            parts: Vec::new(),
         })
     }
 
-    /// Gives the complete file its name, replacing what was there.
+    /// Gives the complete file its name, replacing what was there; its parts first.
     pub fn commit(self) -> Result<(), EmitError> {
+        commit_all([self])
+    }
+
+    /// The files of the image, this one last.
+    fn into_all(mut self) -> Vec<Self> {
+        let mut all = std::mem::take(&mut self.parts);
+        all.push(self);
+        all
+    }
+
+    fn appear(self) -> Result<PathBuf, EmitError> {
         let path = self.path;
         let done = match self.file {
             Pending::Unnamed(file) => commit_unnamed(&file, &path),
             Pending::Named(file) => file.persist(&path).map(drop).map_err(|error| error.error),
         };
-        done.map_err(|source| EmitError::Output { path, source })
+        match done {
+            Ok(()) => Ok(path),
+            Err(source) => Err(EmitError::Output { path, source }),
+        }
     }
 
     fn file(&self) -> &File {
@@ -96,6 +101,56 @@ impl Output for NewFile {
 
     fn set_len(&mut self, len: u64) -> io::Result<()> {
         self.file().set_len(len)
+    }
+
+    fn part(&mut self, name: &str) -> io::Result<Box<dyn Output>> {
+        let part = Self::create(&self.path.with_file_name(name)).map_err(|error| match error {
+            EmitError::Output { source, .. } => source,
+            error => io::Error::other(error),
+        })?;
+        let file = part.file().try_clone()?;
+        let path = part.path.clone();
+        self.parts.push(part);
+        Ok(Box::new(PartFile { path, file }))
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Gives complete files their names. When one can't have its name, those that this call gave names to are removed
+/// again; what they replaced is gone.
+pub fn commit_all(files: impl IntoIterator<Item = NewFile>) -> Result<(), EmitError> {
+    let mut done = Vec::new();
+    for file in files.into_iter().flat_map(NewFile::into_all) {
+        match file.appear() {
+            Ok(path) => done.push(path),
+            Err(error) => {
+                for path in done {
+                    // The error that is told is what hindered the file.
+                    let _ = std::fs::remove_file(path);
+                }
+                return Err(error);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A further file of an image, which its [`NewFile`] gives its name.
+struct PartFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl Output for PartFile {
+    fn write_at(&mut self, offset: u64, data: &[u8]) -> io::Result<()> {
+        host::write_all_at(&self.file, offset, data)
+    }
+
+    fn set_len(&mut self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
     }
 
     fn path(&self) -> &Path {
@@ -134,30 +189,6 @@ fn folder(path: &Path) -> &Path {
     }
 }
 
-/// An image in memory, for tests and small disks.
-impl Output for Vec<u8> {
-    fn write_at(&mut self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let start = usize::try_from(offset).map_err(io::Error::other)?;
-        let end = start
-            .checked_add(data.len())
-            .ok_or(io::ErrorKind::OutOfMemory)?;
-        if self.len() < end {
-            self.resize(end, 0);
-        }
-        self[start..end].copy_from_slice(data);
-        Ok(())
-    }
-
-    fn set_len(&mut self, len: u64) -> io::Result<()> {
-        self.resize(usize::try_from(len).map_err(io::Error::other)?, 0);
-        Ok(())
-    }
-
-    fn path(&self) -> &Path {
-        Path::new("(memory)")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,6 +198,7 @@ mod tests {
         NewFile {
             path: path.to_path_buf(),
             file: Pending::Named(named(path).unwrap()),
+            parts: Vec::new(),
         }
     }
 
