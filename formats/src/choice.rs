@@ -71,13 +71,10 @@ fn hint(format: ImageFormat) -> String {
 
 /// What an option's value can be, behind "there".
 fn values(format: ImageFormat, key: &str) -> String {
-    match (key, format.levels()) {
-        (LEVEL, Some((least, most))) => format!("are levels from {least} to {most}"),
-        _ => {
-            let names = Adapter::ALL.map(Adapter::name).join(", ");
-            format!("are: {names}")
-        }
+    if let (LEVEL, Some((least, most))) = (key, format.levels()) {
+        return format!("are levels from {least} to {most}");
     }
+    format!("are: {}", Adapter::ALL.map(Adapter::name).join(", "))
 }
 
 const ADAPTER: &str = "adapter";
@@ -93,10 +90,15 @@ impl ImageFormat {
     }
 }
 
-impl FormatChoice {
-    /// Reads a list of formats, each followed by its options: `vdi,vmdk-stream,level=9,qcow2`.
-    pub fn parse_list(text: &str) -> Result<Vec<Self>, ChoiceError> {
-        let mut choices: Vec<Self> = Vec::new();
+/// One format or several, each with its options behind it: `vdi,vmdk-stream,level=9,qcow2`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormatList(pub Vec<FormatChoice>);
+
+impl FromStr for FormatList {
+    type Err = ChoiceError;
+
+    fn from_str(text: &str) -> Result<Self, ChoiceError> {
+        let mut choices: Vec<FormatChoice> = Vec::new();
         for item in text.split(',').map(str::trim) {
             match (item.split_once('='), choices.last_mut()) {
                 _ if item.is_empty() => return Err(ChoiceError::Missing),
@@ -106,10 +108,28 @@ impl FormatChoice {
                         option: item.to_owned(),
                     });
                 }
-                (None, _) => choices.push(Self::from(item.parse::<ImageFormat>()?)),
+                (None, _) => choices.push(item.parse::<ImageFormat>()?.into()),
             }
         }
-        Ok(choices)
+        Ok(Self(choices))
+    }
+}
+
+impl FormatChoice {
+    /// The names of files of images of a disk called `name`: that with the format's usual ending, and with the
+    /// format's name too where several have the same ending.
+    #[must_use]
+    pub fn file_names(choices: &[Self], name: &str) -> Vec<String> {
+        let ending = |choice: &Self| choice.format.extension();
+        let is_shared = |ending: &str| {
+            let all = choices.iter().map(|choice| choice.format.extension());
+            all.filter(|other| *other == ending).count() > 1
+        };
+        let name_of = |choice: &Self| match ending(choice) {
+            ending if is_shared(ending) => format!("{name}-{}.{ending}", choice.format),
+            ending => format!("{name}.{ending}"),
+        };
+        choices.iter().map(name_of).collect()
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), ChoiceError> {
@@ -140,13 +160,13 @@ impl FormatChoice {
                 });
             }
         };
-        match before {
-            true => Err(ChoiceError::Twice {
+        if before {
+            return Err(ChoiceError::Twice {
                 format,
                 key: key_text,
-            }),
-            false => Ok(()),
+            });
         }
+        Ok(())
     }
 }
 
@@ -159,32 +179,21 @@ impl From<ImageFormat> for FormatChoice {
     }
 }
 
-/// One format with its options; a list of several is refused as an unknown option would be.
-impl FromStr for FormatChoice {
-    type Err = ChoiceError;
-
-    fn from_str(text: &str) -> Result<Self, ChoiceError> {
-        match Self::parse_list(text)?[..] {
-            [choice] => Ok(choice),
-            _ => Err(ChoiceError::Unknown(UnknownFormat {
-                name: text.to_owned(),
-            })),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn list(text: &str) -> Vec<FormatChoice> {
+        text.parse::<FormatList>().unwrap().0
+    }
+
     fn refused(text: &str) -> String {
-        FormatChoice::parse_list(text).unwrap_err().to_string()
+        text.parse::<FormatList>().unwrap_err().to_string()
     }
 
     #[test]
     fn each_format_has_the_options_behind_it() {
-        let choices =
-            FormatChoice::parse_list("raw, vmdk-stream,adapter=ide,level=9,vmdk").unwrap();
+        let choices = list("raw, vmdk-stream,adapter=ide,level=9,vmdk");
         let told: Vec<_> = choices
             .iter()
             .map(|choice| {
@@ -202,8 +211,17 @@ mod tests {
             ("vmdk", None, None),
         ];
         assert_eq!(told, expected);
-        assert_eq!("vdi".parse(), Ok(FormatChoice::from(ImageFormat::Vdi)));
-        assert!("vdi,raw".parse::<FormatChoice>().is_err());
+        assert_eq!(list("vdi"), [ImageFormat::Vdi.into()]);
+    }
+
+    #[test]
+    fn files_of_several_formats_have_several_names() {
+        let names = |text: &str| FormatChoice::file_names(&list(text), "box");
+        assert_eq!(names("raw,vmdk-stream"), ["box.raw", "box.vmdk"]);
+        assert_eq!(
+            names("vmdk,vdi,vmdk-stream"),
+            ["box-vmdk.vmdk", "box.vdi", "box-vmdk-stream.vmdk"]
+        );
     }
 
     #[test]

@@ -1,14 +1,19 @@
 //! What a format is: its name, its options, and what its module offers.
 
 use std::num::NonZero;
+#[cfg(feature = "vmdk")]
 use std::ops::Range;
 
 use uuid::Uuid;
 
-use crate::error::{EmitError, PlaceError};
+#[cfg(feature = "compressed-blocks")]
+use crate::error::EmitError;
+use crate::error::PlaceError;
 use crate::map::DiskMap;
+#[cfg(feature = "compressed-blocks")]
 use crate::output::Output;
 use crate::placement::Placement;
+#[cfg(feature = "compressed-blocks")]
 use crate::writer::DiskWriter;
 
 /// A container format.
@@ -169,7 +174,7 @@ impl Tunes {
         level: None,
     };
 
-    #[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
+    #[cfg(feature = "compressed-blocks")]
     pub(crate) const fn and_level(self, least: u32, most: u32) -> Self {
         Self {
             level: Some((least, most)),
@@ -185,8 +190,10 @@ pub(crate) enum Writer {
     /// The same, but zeros are written where nothing lies: the file has no holes.
     Filled(PlaceFn),
     /// Decided by the map alone, in several files, one wholly before the next.
+    #[cfg(feature = "vmdk")]
     Parts(PartsFn),
     /// Where things lie depends on the content.
+    #[cfg(feature = "compressed-blocks")]
     Streamed {
         /// The most bytes the file can have.
         at_most: fn(&DiskMap, &ImageOptions) -> Result<u64, PlaceError>,
@@ -198,6 +205,7 @@ pub(crate) enum Writer {
 }
 
 /// One of the files of an image that has several.
+#[cfg(feature = "vmdk")]
 pub(crate) struct Part {
     /// The file's name; the first one, which has nothing of the disk, is the image's own.
     pub name: String,
@@ -209,8 +217,10 @@ pub(crate) struct Part {
 
 pub(crate) type PlaceFn = fn(&DiskMap, &ImageOptions) -> Result<Placement, PlaceError>;
 
+#[cfg(feature = "vmdk")]
 pub(crate) type PartsFn = fn(&DiskMap, &ImageOptions) -> Result<Vec<Part>, PlaceError>;
 
+#[cfg(feature = "compressed-blocks")]
 pub(crate) type BeginFn = for<'a> fn(
     &DiskMap,
     &ImageOptions,

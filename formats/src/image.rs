@@ -1,18 +1,20 @@
 //! The image formats by name, and the one way to write each of them.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::emit::OnProgress;
 use crate::error::{EmitError, PlaceError};
 use crate::format::{Format, Writer};
 use crate::map::DiskMap;
-use crate::output::Output;
+use crate::output::{NewFile, Output, commit_all};
+#[cfg(feature = "vmdk")]
+use crate::parts::PartsWriter;
 use crate::raw;
-use crate::writer::{self, DiskWriter, FilledWriter, PartsWriter, PlacedWriter};
+use crate::writer::{self, DiskWriter, FilledWriter, PlacedWriter};
 
-pub use crate::choice::{ChoiceError, FormatChoice};
+pub use crate::choice::{ChoiceError, FormatChoice, FormatList};
 pub use crate::format::{Adapter, ImageFormat, ImageOptions, PredictedSize, Tuning};
 
 impl ImageFormat {
@@ -115,11 +117,13 @@ impl ImageFormat {
             Writer::Placed(place) | Writer::Filled(place) => {
                 Ok(PredictedSize::Exact(place(disk, options)?.len))
             }
+            #[cfg(feature = "vmdk")]
             Writer::Parts(parts) => {
                 let parts = parts(disk, options)?;
                 let lens = parts.iter().map(|part| part.placement.len);
                 Ok(PredictedSize::Exact(lens.sum()))
             }
+            #[cfg(feature = "compressed-blocks")]
             Writer::Streamed { at_most, .. } => Ok(PredictedSize::AtMost(at_most(disk, options)?)),
         }
     }
@@ -129,7 +133,9 @@ impl ImageFormat {
     pub fn is_forward(self) -> bool {
         match self.format().writer {
             Writer::Placed(_) | Writer::Filled(_) => true,
+            #[cfg(feature = "vmdk")]
             Writer::Parts(_) => false,
+            #[cfg(feature = "compressed-blocks")]
             Writer::Streamed { forward, .. } => forward,
         }
     }
@@ -137,7 +143,11 @@ impl ImageFormat {
     /// Whether such an image is several files.
     #[must_use]
     pub fn has_parts(self) -> bool {
-        matches!(self.format().writer, Writer::Parts(_))
+        match self.format().writer {
+            #[cfg(feature = "vmdk")]
+            Writer::Parts(_) => true,
+            _ => false,
+        }
     }
 
     /// Writes an image of `disk` into `out`, in one ascending pass over the disk.
@@ -163,7 +173,9 @@ impl ImageFormat {
         Ok(match self.format().writer {
             Writer::Placed(place) => Box::new(PlacedWriter::new(place(disk, options)?, out)),
             Writer::Filled(place) => Box::new(FilledWriter::new(place(disk, options)?, out)),
+            #[cfg(feature = "vmdk")]
             Writer::Parts(parts) => Box::new(PartsWriter::new(parts(disk, options)?, out)?),
+            #[cfg(feature = "compressed-blocks")]
             Writer::Streamed { begin, .. } => begin(disk, options, out)?,
         })
     }
@@ -195,6 +207,35 @@ pub fn write_images(
         writers.push(image.format.begin(disk, &image.options, image.out)?);
     }
     writer::write(disk, &mut writers, progress)
+}
+
+/// One of several images of a disk, and the file it goes to.
+#[derive(Clone, Debug)]
+pub struct ImageFile {
+    /// The image's format.
+    pub format: ImageFormat,
+    /// What it says of itself.
+    pub options: ImageOptions,
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// Writes all of these images of `disk` as [`write_images`] does. Their files appear when all are complete, or none
+/// does.
+pub fn write_files(
+    disk: &DiskMap,
+    images: &[ImageFile],
+    progress: &mut OnProgress<'_>,
+) -> Result<(), EmitError> {
+    let files = images.iter().map(|image| NewFile::create(&image.path));
+    let mut files = files.collect::<Result<Vec<_>, _>>()?;
+    let jobs = images.iter().zip(&mut files).map(|(image, file)| ImageJob {
+        format: image.format,
+        options: image.options.clone(),
+        out: Box::new(file),
+    });
+    write_images(disk, jobs.collect(), progress)?;
+    commit_all(files)
 }
 
 impl fmt::Display for ImageFormat {

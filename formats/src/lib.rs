@@ -36,6 +36,7 @@
 //! | `blocks` | a disk's blocks in batches, to be compressed |
 //! | `window` | one ascending pass over a disk, window by window |
 //! | `writer` | what takes the windows: files decided in advance, in one piece or several |
+//! | `parts` | images of several files |
 //! | `pool` | work in several threads, results in order |
 //! | `incompressible` | telling content that is not worth deflating |
 //! | `buffer` | memory that begins at a page |
@@ -77,7 +78,7 @@
 //! ```
 #![deny(missing_docs)]
 
-#[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
+#[cfg(feature = "compressed-blocks")]
 mod blocks;
 mod buffer;
 mod choice;
@@ -87,14 +88,16 @@ mod format;
 pub mod host;
 pub mod image;
 mod image_store;
-#[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
+#[cfg(feature = "compressed-blocks")]
 mod incompressible;
 pub mod map;
 pub mod open;
 mod opened;
 pub mod output;
+#[cfg(feature = "vmdk")]
+mod parts;
 mod placement;
-#[cfg(any(feature = "vmdk-stream", feature = "qcow2-compressed"))]
+#[cfg(feature = "compressed-blocks")]
 mod pool;
 #[cfg(feature = "qcow2")]
 mod qcow2;

@@ -1,5 +1,6 @@
 //! One ascending pass over a disk, window by window: each source is read once, for all who want its bytes.
 
+#[cfg(feature = "compressed-blocks")]
 use std::cell::OnceCell;
 use std::ops::Range;
 
@@ -14,6 +15,7 @@ const WINDOW: usize = 256 << 10;
 /// Bytes of a block: a grain of VMDK, a cluster of qcow2.
 pub(crate) const BLOCK: usize = 64 << 10;
 
+#[cfg(feature = "compressed-blocks")]
 const BLOCKS: usize = WINDOW / BLOCK;
 
 /// Gaps shorter than this are written as zeros rather than skipped: a call costs more.
@@ -29,6 +31,7 @@ pub(crate) struct Window {
     buffer: PageBuffer,
     /// Where something lies, ascending; small gaps are counted in.
     data: Vec<Range<usize>>,
+    #[cfg(feature = "compressed-blocks")]
     /// Which blocks hold something that is not zero; looked for once, if somebody asks.
     filled: OnceCell<[bool; BLOCKS]>,
 }
@@ -40,6 +43,7 @@ impl Window {
             len: 0,
             buffer: PageBuffer::new(WINDOW),
             data: Vec::new(),
+            #[cfg(feature = "compressed-blocks")]
             filled: OnceCell::new(),
         }
     }
@@ -57,22 +61,25 @@ impl Window {
         })
     }
 
+    #[cfg(feature = "compressed-blocks")]
     /// The blocks that are not all zeros: number on the disk, and [`BLOCK`] bytes, zeros behind the disk's end.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = (u64, &[u8])> {
-        let filled = self.filled.get_or_init(|| {
-            let mut filled = [false; BLOCKS];
-            for range in &self.data {
-                for block in range.start / BLOCK..range.end.div_ceil(BLOCK) {
-                    filled[block] = filled[block] || !is_zero(self.block(block));
-                }
-            }
-            filled
-        });
+        let is_filled = |block| self.is_touched(block) && !is_zero(self.block(block));
+        let filled = self.filled.get_or_init(|| std::array::from_fn(is_filled));
         let first = self.start / BLOCK as u64;
         let numbers = (0..BLOCKS).filter(|block| filled[*block]);
         numbers.map(move |block| (first + block as u64, self.block(block)))
     }
 
+    #[cfg(feature = "compressed-blocks")]
+    /// Whether something lies in a block.
+    fn is_touched(&self, block: usize) -> bool {
+        let (start, end) = (block * BLOCK, (block + 1) * BLOCK);
+        let mut data = self.data.iter();
+        data.any(|range| range.start < end && range.end > start)
+    }
+
+    #[cfg(feature = "compressed-blocks")]
     fn block(&self, block: usize) -> &[u8] {
         &self.buffer[block * BLOCK..][..BLOCK]
     }
@@ -81,6 +88,7 @@ impl Window {
         self.start = start;
         self.len = usize::try_from(disk - start).map_or(WINDOW, |left| left.min(WINDOW));
         self.data.clear();
+        #[cfg(feature = "compressed-blocks")]
         self.filled.take();
     }
 
@@ -111,6 +119,7 @@ impl Window {
     }
 }
 
+#[cfg(feature = "compressed-blocks")]
 /// Whether all bytes are zeros.
 pub(crate) fn is_zero(data: &[u8]) -> bool {
     // Pieces without an early exit inside: the compiler makes vector code of them.

@@ -1,10 +1,7 @@
 //! Writing images: what takes a disk's windows, and the pass that feeds all of them.
 
-use std::ops::Range;
-
 use crate::emit::{OnProgress, Progress, output_error, report};
 use crate::error::EmitError;
-use crate::format::Part;
 use crate::map::DiskMap;
 use crate::output::{Filled, Output};
 use crate::placement::Placement;
@@ -33,8 +30,7 @@ pub(crate) fn write(
     let every = writers.iter().any(|writer| writer.fills());
     let total = if every { disk.len() } else { disk.data_len() };
     let mut windows = Windows::new(disk, every);
-    loop {
-        let Some(window) = windows.next()? else { break };
+    while let Some(window) = windows.next()? {
         for writer in &mut *writers {
             writer.window(window)?;
         }
@@ -73,7 +69,7 @@ impl<O: Output> PlacedWriter<O> {
 
     /// Writes `bytes` of the disk from `start` on, those that lie in a run: others are zeros of a block that
     /// the file has not.
-    fn data(&mut self, mut start: u64, mut bytes: &[u8]) -> Result<(), EmitError> {
+    pub(crate) fn data(&mut self, mut start: u64, mut bytes: &[u8]) -> Result<(), EmitError> {
         while let Some(run) = self.placement.runs.get(self.passed).copied() {
             let end = start + bytes.len() as u64;
             let from = start.max(run.disk);
@@ -152,82 +148,8 @@ impl<O: Output> DiskWriter for FilledWriter<O> {
     }
 }
 
-/// Writes the files of one image, one wholly before the next.
-pub(crate) struct PartsWriter<'a> {
-    out: Box<dyn Output + 'a>,
-    /// The parts that are not begun, the next one last.
-    waiting: Vec<Part>,
-    open: Option<OpenPart>,
-}
-
-struct OpenPart {
-    disk: Range<u64>,
-    file: PlacedWriter<Box<dyn Output>>,
-}
-
-impl<'a> PartsWriter<'a> {
-    /// The first part goes to `out` itself, and is written at once: nothing of the disk lies in it.
-    pub(crate) fn new(parts: Vec<Part>, mut out: Box<dyn Output + 'a>) -> Result<Self, EmitError> {
-        let mut waiting = parts;
-        waiting.reverse();
-        if let Some(first) = waiting.pop() {
-            PlacedWriter::new(first.placement, &mut out).finish()?;
-        }
-        Ok(Self {
-            out,
-            waiting,
-            open: None,
-        })
-    }
-
-    /// Ends the parts that lie before `offset` on the disk, and opens the one that it lies in.
-    fn move_to(&mut self, offset: u64) -> Result<Option<&mut OpenPart>, EmitError> {
-        while self
-            .open
-            .as_ref()
-            .is_none_or(|part| part.disk.end <= offset)
-        {
-            if let Some(mut part) = self.open.take() {
-                part.file.finish()?;
-            }
-            let Some(part) = self.waiting.pop() else {
-                return Ok(None);
-            };
-            let out = self.out.part(&part.name);
-            let out = out.map_err(|error| output_error(&self.out, error))?;
-            self.open = Some(OpenPart {
-                disk: part.disk,
-                file: PlacedWriter::new(part.placement, out),
-            });
-        }
-        Ok(self.open.as_mut())
-    }
-}
-
-impl DiskWriter for PartsWriter<'_> {
-    fn window(&mut self, window: &Window) -> Result<(), EmitError> {
-        for (mut start, mut bytes) in window.data() {
-            while !bytes.is_empty() {
-                let Some(part) = self.move_to(start)? else {
-                    break;
-                };
-                let len = within(part.disk.end - start).min(bytes.len());
-                let (piece, rest) = bytes.split_at(len);
-                part.file.data(start, piece)?;
-                start += len as u64;
-                bytes = rest;
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self) -> Result<(), EmitError> {
-        self.move_to(u64::MAX).map(drop)
-    }
-}
-
 /// A distance within a window, or all of it.
-fn within(len: u64) -> usize {
+pub(crate) fn within(len: u64) -> usize {
     usize::try_from(len).unwrap_or(usize::MAX)
 }
 

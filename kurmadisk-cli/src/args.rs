@@ -5,8 +5,8 @@ use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use kurmadisk::ImageFormat;
 use kurmadisk::adjust::{IdRange, Owner};
+use kurmadisk::formats::image::FormatList;
 use kurmadisk::spec::SizeSpec;
 
 /// Builds bootable disk images in one pass: no root, no loop device, no mkfs.
@@ -25,7 +25,7 @@ pub enum Command {
     Plan(Box<PlanArgs>),
     /// Tell what an image holds: container, partition table, filesystems
     Inspect(InspectArgs),
-    /// Put the disk that an image or a block device holds into an image of any format
+    /// Put the disk that an image or a block device holds into images of any format
     Convert(ConvertArgs),
 }
 
@@ -77,10 +77,11 @@ pub struct ImageArgs {
     /// The image's name; part of its identity and of its file's name
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// Format of the image: raw, raw-fixed, vdi, vdi-fixed, vmdk, vmdk-stream, qcow2, qcow2-v2,
-    /// qcow2-compressed, vhd, vhd-fixed, vhdx or vhdx-fixed; without it, what the ending of the image's file stands for
-    #[arg(long, value_name = "FORMAT")]
-    pub format: Option<ImageFormat>,
+    /// Formats of the image, with commas between them, all made from one read: raw, raw-fixed, vdi, vdi-fixed, vmdk,
+    /// vmdk-stream, qcow2, qcow2-v2, qcow2-compressed, vhd, vhd-fixed, vhdx, vhdx-fixed; each with its options behind
+    /// it: `vmdk-stream,adapter=ide,level=9`. Without it, what the ending of the image's file stands for
+    #[arg(long, value_name = "FORMAT[,OPTION=VALUE][,…]")]
+    pub format: Vec<FormatList>,
 }
 
 /// How trees are changed.
@@ -133,7 +134,8 @@ pub struct TreeArgs {
 pub struct BuildArgs {
     #[command(flatten)]
     pub image: ImageArgs,
-    /// The image's file; the name with the format's ending without it
+    /// The image's file, or the folder of several, which is made if it is missing; `-` for the standard output.
+    /// Without it, the name with the format's ending
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
     #[command(flatten)]
@@ -186,12 +188,12 @@ pub struct ConvertArgs {
     /// The image, of any format that `inspect` reads, or a block device
     #[arg(value_name = "IN")]
     pub input: PathBuf,
-    /// The new image's file
+    /// The new image's file, or the folder of several; `-` for the standard output
     #[arg(value_name = "OUT")]
     pub output: PathBuf,
-    /// Format of the new image, as `build` has them; without it, what the ending of OUT stands for
-    #[arg(long, value_name = "FORMAT")]
-    pub format: Option<ImageFormat>,
+    /// Formats of the new image, as `build` has them; without it, what the ending of OUT stands for
+    #[arg(long, value_name = "FORMAT[,OPTION=VALUE][,…]")]
+    pub format: Vec<FormatList>,
     /// Any text; another one gives the new image other identifiers
     #[arg(
         long,

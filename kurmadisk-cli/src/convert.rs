@@ -1,55 +1,38 @@
 //! `kurmadisk convert`.
 
 use std::error::Error;
-use std::num::NonZero;
 
 use kurmadisk::ImageOptions;
 use kurmadisk::formats::open::ImageStore;
-use kurmadisk::formats::output::NewFile;
 use kurmadisk::formats::read_at::ReadAt;
 use serde_json::json;
 
-use crate::args::{ConvertArgs, WriteArgs};
+use crate::args::ConvertArgs;
 use crate::inputs::{self, Inputs};
-use crate::output::{self, Bar};
+use crate::output::{self, Destination};
 
 pub fn run(args: &ConvertArgs) -> Result<String, Box<dyn Error>> {
-    let (input, path) = (&args.input, &args.output);
-    let format = match args.format {
-        Some(format) => format,
-        None => output::format_of(path)?,
-    };
-    output::check(path)?;
+    let input = &args.input;
+    let name = input.file_stem().unwrap_or_default().to_string_lossy();
+    let formats = output::flat(&args.format);
+    let destination = Destination::new(&formats, Some(&args.output), &name)?;
     let store = ImageStore::open(input).map_err(|error| inputs::open_error(input, &error))?;
-    Inputs::file(input).check(path)?;
+    destination.check(&Inputs::file(input))?;
     let disk = store.disk()?;
-    let options = ImageOptions::new(store.identity(&args.seed)?, output::file_name(path));
-    let options = options.with_threads(threads(&args.write));
-    let mut file = NewFile::create(path)?;
-    let bar = Bar::new(&args.write);
-    format.write(&disk, &options, &mut file, &mut |now| bar.tell(now))?;
-    file.commit()?;
-    bar.clear();
+    let options = ImageOptions::new(store.identity(&args.seed)?, "");
+    let options = options.with_threads(output::threads(&args.write));
+    destination.write(&disk, &options, &args.write)?;
     if args.write.quiet {
         return Ok(String::new());
     }
-    let size = output::size(path)?;
-    if args.write.json {
-        let made = json!({
+    let said = if args.write.json {
+        destination.report(json!({
             "input": input.to_string_lossy(),
             "input-format": store.image().format().name(),
-            "output": path.to_string_lossy(),
-            "format": format.name(),
-            "size": size,
             "disk-size": store.image().len(),
-        });
-        return Ok(serde_json::to_string_pretty(&made)? + "\n");
-    }
-    Ok(output::describe(path, format, size, disk.len()))
-}
-
-fn threads(args: &WriteArgs) -> NonZero<usize> {
-    let processors = || std::thread::available_parallelism().ok();
-    let threads = args.threads.or_else(processors);
-    threads.unwrap_or(NonZero::<usize>::MIN)
+        }))?
+    } else {
+        destination.describe(disk.len())?
+    };
+    destination.say(said)
 }

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use kurmadisk::spec::{
     IdRanges, ImageSpec, Located, Paths, Patterns, Place, TreeChanges, TreeList, TreeSpec,
 };
-use kurmadisk::{Builder, ImageFormat, Plan};
+use kurmadisk::{Builder, FormatChoice, Plan};
 
 use crate::args::{ImageArgs, TreeArgs};
 use crate::inputs::Inputs;
-use crate::output;
+use crate::output::{self, Destination};
 
 /// The configuration file that is read when none is named.
 const DEFAULT_CONFIG: &str = "kurmadisk.toml";
@@ -19,8 +19,8 @@ const DEFAULT_CONFIG: &str = "kurmadisk.toml";
 /// What is to be made.
 pub struct Described {
     pub plan: Plan,
-    /// The format, when one was named.
-    format: Option<ImageFormat>,
+    /// The formats that were named.
+    pub formats: Vec<FormatChoice>,
     /// The image's path, when the description names one.
     output: Option<PathBuf>,
     /// What it is made from.
@@ -38,44 +38,40 @@ impl Described {
             None => ImageSpec::default(),
         };
         let spec = options(args)?.over(below).with_layout()?.over(defaults());
-        let format = match (args.format, &spec.format) {
-            (Some(format), _) => Some(format),
-            (None, Some(name)) => {
-                let format = name.value.parse::<ImageFormat>();
-                Some(format.map_err(|error| format!("{}: format: {error}", name.place))?)
-            }
-            (None, None) => None,
+        let named = spec.format.as_ref().map(|formats| formats.value.0.clone());
+        let formats = match output::flat(&args.format) {
+            none if none.is_empty() => named.unwrap_or_default(),
+            formats => formats,
         };
         let output = spec.output.as_ref().map(|path| path.value.clone());
         let inputs = Inputs::of(&spec);
         let plan = Builder::from_spec(spec).plan()?;
         Ok(Self {
             plan,
-            format,
+            formats,
             output,
             inputs,
         })
     }
 
-    /// The image's format: as the option or the description says, else by the ending of the file that either
-    /// names, if one does.
-    pub fn format(&self, option: Option<&Path>) -> Result<Option<ImageFormat>, String> {
-        match (self.format, option.or(self.output.as_deref())) {
-            (Some(format), _) => Ok(Some(format)),
-            (None, Some(path)) => output::format_of(path).map(Some),
-            (None, None) => Ok(None),
-        }
+    /// Where the images go: as the option says, else as the description does, else by the disk's name.
+    pub fn destination(&self, option: Option<&Path>) -> Result<Destination, String> {
+        self.destination_in(&self.formats, option)
     }
 
-    /// Where the image goes: as the option says, else as the description does, else by its name.
-    pub fn output(&self, option: Option<&Path>, format: ImageFormat) -> PathBuf {
-        option
-            .or(self.output.as_deref())
-            .map_or_else(|| self.default_output(format), Path::to_path_buf)
+    /// Whether neither formats nor a file were named.
+    pub fn is_open(&self, option: Option<&Path>) -> bool {
+        self.formats.is_empty() && option.is_none() && self.output.is_none()
     }
 
-    fn default_output(&self, format: ImageFormat) -> PathBuf {
-        PathBuf::from(format!("{}.{}", self.plan.name(), format.extension()))
+    /// Where images in these formats would go.
+    pub fn destination_in(
+        &self,
+        formats: &[FormatChoice],
+        option: Option<&Path>,
+    ) -> Result<Destination, String> {
+        let output = option.or(self.output.as_deref());
+        Destination::new(formats, output, self.plan.name())
     }
 }
 

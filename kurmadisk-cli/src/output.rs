@@ -1,62 +1,274 @@
-//! The file an image goes to: its format by its name, a bar while it is written, and what is said of it.
+//! Where images go, how they are written there, and what is said of them.
 
 use std::error::Error;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
+use std::num::NonZero;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use kurmadisk::formats::image::names;
-use kurmadisk::{ImageFormat, Progress};
+use kurmadisk::formats::image::{FormatList, ImageFile, names, write_files};
+use kurmadisk::formats::map::DiskMap;
+use kurmadisk::formats::output::Forward;
+use kurmadisk::{FormatChoice, ImageFormat, ImageOptions, Progress};
+use serde_json::{Value, json};
 
 use crate::args::WriteArgs;
+use crate::inputs::Inputs;
 use crate::text;
 
+/// The name that stands for the standard output.
+const PIPE: &str = "-";
+
+/// The images that are wanted, and their files.
+pub struct Destination {
+    pub images: Vec<(FormatChoice, PathBuf)>,
+    /// Where the files lie, when only the folder was named.
+    folder: Option<PathBuf>,
+}
+
+impl Destination {
+    /// Images of a disk called `name`, in these formats, or in that which the ending of `output` stands for.
+    ///
+    /// `output` is the file of one image, the folder of several, or the standard output.
+    pub fn new(
+        formats: &[FormatChoice],
+        output: Option<&Path>,
+        name: &str,
+    ) -> Result<Self, String> {
+        let by_ending;
+        let formats = match (formats, output) {
+            ([], None) => {
+                let names = names();
+                return Err(format!(
+                    "no format; name one by --format, or by the ending of --output: {names}"
+                ));
+            }
+            ([], Some(path)) => {
+                by_ending = [format_of(path)?];
+                &by_ending
+            }
+            (named, _) => named,
+        };
+        let folder = match (formats, output) {
+            (_, Some(path)) if is_pipe(path) => return Self::pipe(formats),
+            ([_], Some(path)) if !is_folder(path) => {
+                return Ok(Self {
+                    images: vec![(formats[0], path.to_path_buf())],
+                    folder: None,
+                });
+            }
+            (_, folder) => folder,
+        };
+        if let Some(path) = folder
+            && path.exists()
+            && !path.is_dir()
+        {
+            let path = path.display();
+            return Err(format!("{path} is a file; several images need a folder"));
+        }
+        let within = folder.unwrap_or(Path::new(""));
+        let files = FormatChoice::file_names(formats, name).into_iter();
+        let files = files.map(|file| within.join(file));
+        Ok(Self {
+            images: formats.iter().copied().zip(files).collect(),
+            folder: folder.map(Path::to_path_buf),
+        })
+    }
+
+    fn pipe(formats: &[FormatChoice]) -> Result<Self, String> {
+        let [choice] = formats else {
+            return Err("the standard output takes one image; name a folder".to_owned());
+        };
+        let format = choice.format;
+        if format.has_parts() {
+            return Err(format!("{format} is several files; name one of them"));
+        }
+        if !format.is_forward() {
+            return Err(format!(
+                "{format} can't go through a pipe: its first bytes are known last; name a file"
+            ));
+        }
+        if std::io::stdout().is_terminal() {
+            return Err("the standard output is a terminal; send the image elsewhere".to_owned());
+        }
+        Ok(Self {
+            images: vec![(*choice, PathBuf::from(PIPE))],
+            folder: None,
+        })
+    }
+
+    /// Whether the image goes to the standard output.
+    pub fn is_pipe(&self) -> bool {
+        self.images.iter().any(|(_, path)| is_pipe(path))
+    }
+
+    /// Refuses files that would replace what they are made from.
+    pub fn check(&self, inputs: &Inputs) -> Result<(), Box<dyn Error>> {
+        let mut files = self.images.iter().filter(|(_, path)| !is_pipe(path));
+        files.try_for_each(|(_, path)| inputs.check(path))
+    }
+
+    /// Writes all images of `disk`, with these options but for what each has of its own.
+    pub fn write(
+        &self,
+        disk: &DiskMap,
+        options: &ImageOptions,
+        args: &WriteArgs,
+    ) -> Result<(), Box<dyn Error>> {
+        let bar = Bar::new(args);
+        let images: Vec<ImageFile> = self
+            .images
+            .iter()
+            .map(|(choice, path)| {
+                let mut options = options.clone();
+                options.file_name = file_name(path);
+                options.tuning = choice.tuning;
+                ImageFile {
+                    format: choice.format,
+                    options,
+                    path: path.clone(),
+                }
+            })
+            .collect();
+        if let [image] = &images[..]
+            && is_pipe(&image.path)
+        {
+            let mut out = Forward::new(std::io::stdout().lock(), "the standard output");
+            let (format, options) = (image.format, &image.options);
+            format.write(disk, options, &mut out, &mut |now| bar.tell(now))?;
+        } else {
+            let folder = NewFolder::create(self.folder.as_deref())?;
+            write_files(disk, &images, &mut |now| bar.tell(now))?;
+            folder.keep();
+        }
+        bar.clear();
+        Ok(())
+    }
+
+    /// What was made, a line each: images of a disk of `disk` bytes.
+    pub fn describe(&self, disk: u64) -> Result<String, String> {
+        let disk = text::size(disk);
+        let line = |(choice, path): &(FormatChoice, PathBuf)| {
+            let format = choice.format;
+            let shown = text::shown(&path.to_string_lossy());
+            if is_pipe(path) {
+                return Ok(format!("{shown}: {format} (a disk of {disk})\n"));
+            }
+            let size = text::size(size(path)?);
+            Ok(format!("{shown}: {format}, {size} (a disk of {disk})\n"))
+        };
+        self.images.iter().map(line).collect()
+    }
+
+    /// The same as JSON: `more`, and every image under `outputs`; a single one's members beside it too.
+    pub fn report(&self, mut more: Value) -> Result<String, Box<dyn Error>> {
+        let mut outputs = Vec::new();
+        for (choice, path) in &self.images {
+            let mut made = json!({
+                "output": path.to_string_lossy(),
+                "format": choice.format.name(),
+            });
+            if !is_pipe(path) {
+                made["size"] = size(path)?.into();
+            }
+            outputs.push(made);
+        }
+        if let [Value::Object(only)] = &outputs[..] {
+            for (key, value) in only {
+                more[key] = value.clone();
+            }
+        }
+        more["outputs"] = outputs.into();
+        Ok(serde_json::to_string_pretty(&more)? + "\n")
+    }
+
+    /// Gives back what is to be printed, or prints it where an image is not.
+    pub fn say(&self, said: String) -> Result<String, Box<dyn Error>> {
+        if !self.is_pipe() {
+            return Ok(said);
+        }
+        std::io::stderr().write_all(said.as_bytes())?;
+        Ok(String::new())
+    }
+}
+
+/// A folder that is removed again unless the images in it were made.
+struct NewFolder<'a>(Option<&'a Path>);
+
+impl<'a> NewFolder<'a> {
+    fn create(path: Option<&'a Path>) -> Result<Self, String> {
+        match path {
+            Some(path) if !path.is_dir() => match std::fs::create_dir(path) {
+                Ok(()) => Ok(Self(Some(path))),
+                Err(error) => Err(format!("cannot make {}: {error}", path.display())),
+            },
+            _ => Ok(Self(None)),
+        }
+    }
+
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for NewFolder<'_> {
+    fn drop(&mut self) {
+        if let Some(path) = self.0 {
+            // What hindered the images is told.
+            let _ = std::fs::remove_dir(path);
+        }
+    }
+}
+
+fn is_pipe(path: &Path) -> bool {
+    path.as_os_str() == PIPE
+}
+
+fn is_folder(path: &Path) -> bool {
+    path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/")
+}
+
 /// The format that the name of the image's file stands for.
-pub fn format_of(path: &Path) -> Result<ImageFormat, String> {
-    ImageFormat::by_ending(path).ok_or_else(|| {
+fn format_of(path: &Path) -> Result<FormatChoice, String> {
+    let format = ImageFormat::by_ending(path).ok_or_else(|| {
         let path = path.display();
         let names = names();
         format!("{path}: the ending of its name tells no format; name one by --format: {names}")
-    })
-}
-
-/// Refuses what is no file.
-pub fn check(path: &Path) -> Result<(), Box<dyn Error>> {
-    if path.as_os_str() == "-" {
-        return Err("images go to files; the standard output can't be one yet".into());
-    }
-    Ok(())
+    })?;
+    Ok(format.into())
 }
 
 /// The name of the image's file, which some formats repeat inside.
-pub fn file_name(path: &Path) -> String {
+fn file_name(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default();
     name.to_string_lossy().into_owned()
 }
 
 /// The length of the image's file in bytes.
-pub fn size(path: &Path) -> Result<u64, String> {
+fn size(path: &Path) -> Result<u64, String> {
     let metadata = std::fs::metadata(path);
     let metadata = metadata.map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(metadata.len())
 }
 
-/// What was made, in one line: a file of `size` bytes with a disk of `disk` bytes.
-pub fn describe(path: &Path, format: ImageFormat, size: u64, disk: u64) -> String {
-    format!(
-        "{}: {format}, {} (a disk of {})\n",
-        text::shown(&path.to_string_lossy()),
-        text::size(size),
-        text::size(disk),
-    )
+/// All formats of the lists, in their order.
+pub fn flat(lists: &[FormatList]) -> Vec<FormatChoice> {
+    lists.iter().flat_map(|list| &list.0).copied().collect()
+}
+
+/// Threads that compress, when it is not said how many.
+pub fn threads(args: &WriteArgs) -> NonZero<usize> {
+    let processors = || std::thread::available_parallelism().ok();
+    let threads = args.threads.or_else(processors);
+    threads.unwrap_or(NonZero::<usize>::MIN)
 }
 
 /// A bar where somebody sees it.
-pub struct Bar(Option<ProgressBar>);
+struct Bar(Option<ProgressBar>);
 
 impl Bar {
-    pub fn new(args: &WriteArgs) -> Self {
+    fn new(args: &WriteArgs) -> Self {
         const LOOK: &str = "{bar:40} {bytes}/{total_bytes} {bytes_per_sec}";
         if args.quiet || !std::io::stderr().is_terminal() {
             return Self(None);
@@ -66,7 +278,7 @@ impl Bar {
         Self(Some(ProgressBar::new(0).with_style(style)))
     }
 
-    pub fn tell(&self, now: Progress) -> ControlFlow<()> {
+    fn tell(&self, now: Progress) -> ControlFlow<()> {
         if let Some(bar) = &self.0 {
             bar.set_length(now.total);
             bar.set_position(now.done);
@@ -74,7 +286,7 @@ impl Bar {
         ControlFlow::Continue(())
     }
 
-    pub fn clear(self) {
+    fn clear(self) {
         if let Some(bar) = self.0 {
             bar.finish_and_clear();
         }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use kurmadisk::boot::BootMethod;
 use kurmadisk::plan::{PartitionReport, PlanReport};
-use kurmadisk::{ImageFormat, PredictedSize};
+use kurmadisk::{FormatChoice, ImageFormat, PredictedSize};
 use serde_json::json;
 
 use crate::args::PlanArgs;
@@ -14,26 +14,35 @@ use crate::text::{self, Table};
 
 pub fn run(args: &PlanArgs) -> Result<String, Box<dyn Error>> {
     let described = Described::new(&args.image)?;
-    let format = described.format(args.output.as_deref())?;
-    let formats = match &format {
-        Some(format) => std::slice::from_ref(format),
-        None => ImageFormat::ALL,
+    let option = args.output.as_deref();
+    let every: Vec<FormatChoice> = ImageFormat::ALL
+        .iter()
+        .map(|format| (*format).into())
+        .collect();
+    let is_open = described.is_open(option);
+    let destinations = if is_open {
+        // Any of them could be made, each by itself.
+        let each = every.chunks(1);
+        let each = each.map(|format| described.destination_in(format, option));
+        each.collect::<Result<Vec<_>, _>>()?
+    } else {
+        vec![described.destination(option)?]
     };
-    let mut sizes = described.plan.predict(formats)?;
-    if format.is_some()
-        && let Some(Err(_)) = sizes.first()
-    {
-        // The one format that is wanted can't hold the disk.
-        sizes.swap_remove(0)?;
+    let images: Vec<_> = destinations.iter().flat_map(|all| &all.images).collect();
+    let formats: Vec<ImageFormat> = images.iter().map(|(choice, _)| choice.format).collect();
+    let mut sizes = described.plan.predict(&formats)?;
+    if !is_open && let Some(impossible) = sizes.iter().position(Result::is_err) {
+        // One that is wanted can't hold the disk.
+        sizes.swap_remove(impossible)?;
     }
     if args.quiet {
         return Ok(String::new());
     }
     let report = described.plan.report(args.files);
-    let outputs = formats.iter().zip(sizes).map(|(format, size)| {
-        let path = described.output(args.output.as_deref(), *format);
-        (format, path.to_string_lossy().into_owned(), size)
-    });
+    let outputs = images
+        .iter()
+        .zip(sizes)
+        .map(|((choice, path), size)| (choice.format, path.to_string_lossy().into_owned(), size));
     if args.json {
         let outputs: Vec<_> = outputs
             .map(|(format, path, size)| {

@@ -5,9 +5,8 @@ use std::path::Path;
 
 use kurmadisk_formats::emit::OnProgress;
 use kurmadisk_formats::error::{EmitError, MapError, PlaceError};
-use kurmadisk_formats::image::{ImageFormat, ImageOptions, PredictedSize};
+use kurmadisk_formats::image::{ImageFile, ImageFormat, ImageOptions, PredictedSize, write_files};
 use kurmadisk_formats::map::DiskMap;
-use kurmadisk_formats::output::NewFile;
 use thiserror::Error;
 
 use crate::fs::VolumeError;
@@ -87,20 +86,11 @@ impl Plan {
         progress: &mut OnProgress<'_>,
     ) -> Result<(), AssembleError> {
         let file_name = path.file_name().unwrap_or_default().to_string_lossy();
-        self.write_with(format, &self.image_options(&file_name), path, progress)
-    }
-
-    /// Writes an image as [`write`](Self::write) does, with options of the caller's.
-    pub fn write_with(
-        &self,
-        format: ImageFormat,
-        options: &ImageOptions,
-        path: &Path,
-        progress: &mut OnProgress<'_>,
-    ) -> Result<(), AssembleError> {
-        let map = self.disk_map()?;
-        let mut out = NewFile::create(path)?;
-        format.write(&map, options, &mut out, progress)?;
-        Ok(out.commit()?)
+        let image = ImageFile {
+            format,
+            options: self.image_options(&file_name),
+            path: path.to_path_buf(),
+        };
+        Ok(write_files(&self.disk_map()?, &[image], progress)?)
     }
 }

@@ -57,6 +57,6 @@ pub use assemble::AssembleError;
 pub use builder::Builder;
 pub use kurmadisk_formats as formats;
 pub use kurmadisk_formats::emit::Progress;
-pub use kurmadisk_formats::image::{ImageFormat, ImageOptions, PredictedSize};
+pub use kurmadisk_formats::image::{FormatChoice, ImageFormat, ImageOptions, PredictedSize};
 pub use plan::{Plan, PlanError};
 pub use source::host_file;

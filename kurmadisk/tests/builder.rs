@@ -11,6 +11,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use kurmadisk::formats::error::{EmitError, SourceError, chain};
+use kurmadisk::formats::image::{ImageFile, write_files};
 use kurmadisk::plan::PlanError;
 use kurmadisk::spec::{ImageSpec, Place};
 use kurmadisk::{AssembleError, Builder, ImageFormat, Plan, PredictedSize, Progress};
@@ -113,20 +114,23 @@ fn calls_and_a_file_describe_the_same_disk() {
 fn every_format_has_the_size_that_was_predicted_whatever_the_threads() {
     let bench = Bench::new();
     let plan = bench.plan();
-    let mut options = plan.image_options("x");
-    for format in ImageFormat::ALL {
+    let disk = plan.disk_map().unwrap();
+    let mut go_on = |_| ControlFlow::Continue(());
+    for &format in ImageFormat::ALL {
         let digests = [1, 3].map(|threads| {
-            options.threads = NonZero::new(threads).unwrap();
-            let path = bench.join("x");
-            let mut go_on = |_| ControlFlow::Continue(());
-            plan.write_with(*format, &options, &path, &mut go_on)
-                .unwrap();
-            let len = fs::metadata(&path).unwrap().len();
-            match plan.predict(&[*format]).unwrap().remove(0).unwrap() {
+            let options = plan.image_options("x");
+            let image = ImageFile {
+                format,
+                options: options.with_threads(NonZero::new(threads).unwrap()),
+                path: bench.join("x"),
+            };
+            write_files(&disk, std::slice::from_ref(&image), &mut go_on).unwrap();
+            let len = fs::metadata(&image.path).unwrap().len();
+            match plan.predict(&[format]).unwrap().remove(0).unwrap() {
                 PredictedSize::Exact(size) => assert_eq!(len, size, "{format}"),
                 PredictedSize::AtMost(size) => assert!(len <= size, "{format}"),
             }
-            oracle::sha256(&path).unwrap()
+            oracle::sha256(&image.path).unwrap()
         });
         assert_eq!(digests[0], digests[1], "{format}");
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Output;
 
-const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// Writes zeros where nothing was written, so that what is behind it gets every byte, in order.
 #[derive(Debug)]

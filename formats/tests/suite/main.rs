@@ -10,6 +10,7 @@
 //! | `file_store` | files that vanish, change or are something else |
 //! | `image_store` | the disk in an image as content, and images that change |
 //! | `containers` | every format against its own reader, qemu and 7-Zip; foreign images read |
+//! | `several` | several images from one read; pipes |
 //! | `stream` | the marker sequence of streamOptimized files |
 //! | `qcow2` | the tables of qcow2 files; those of qemu in all variants |
 //! | `vhd` | the structures of VHD files, sizes, bitmaps; images of qemu |
@@ -26,6 +27,7 @@ mod image_store;
 mod map;
 mod output;
 mod qcow2;
+mod several;
 mod stream;
 mod support;
 mod vhd;

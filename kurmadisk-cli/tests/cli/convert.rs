@@ -215,6 +215,7 @@ fn what_was_made_is_said_or_not() {
         "format": "vmdk-stream",
         "size": size,
         "disk-size": LEN,
+        "outputs": [{ "output": "out.img", "format": "vmdk-stream", "size": size }],
     });
     assert_eq!(made, expected);
 }
@@ -254,10 +255,13 @@ fn what_cannot_be_converted_is_refused_and_leaves_nothing() {
         ),
         (&["tree", "out.raw"], &["tree", "neither a regular file"]),
         (&["disk.raw", "out.bin"], &ending),
-        (&["disk.raw", "-", "--format", "vdi"], &["standard output"]),
         (
-            &["disk.raw", "tree", "--format", "vdi"],
-            &["tree", "not a regular file"],
+            &["disk.raw", "-", "--format", "qcow2-compressed"],
+            &["can't go through a pipe"],
+        ),
+        (
+            &["disk.raw", "/dev/null", "--format", "vdi"],
+            &["/dev/null", "not a regular file"],
         ),
         (&["disk.raw", "no/out.vdi"], &["no/out.vdi", "No such file"]),
         (&["empty.raw", "out.vdi"], &["a disk of 0 bytes"]),

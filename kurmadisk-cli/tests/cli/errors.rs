@@ -102,8 +102,7 @@ fn unknown_names_of_layouts_and_formats() {
     bench.refuses(
         ["--config", "c.toml"],
         &[
-            "c.toml:2:10: format",
-            "\"qcow9\"",
+            "c.toml:2:10: \"qcow9\" is not an image format",
             "raw, raw-fixed, vdi, vdi-fixed, vmdk, vmdk-stream, qcow2, qcow2-v2, qcow2-compressed",
         ],
     );
@@ -364,10 +363,6 @@ fn boot_files_that_are_not_what_they_should_be() {
 fn outputs_that_cannot_be_written() {
     let bench = Bench::new();
     let efi = ["--layout", "efi", "--format", "raw", "-o"];
-    bench.refuses(
-        efi.into_iter().chain(["tree"]),
-        &["cannot write tree", "not a regular file"],
-    );
     bench.refuses(
         efi.into_iter().chain(["no/such/folder/out.raw"]),
         &["cannot write no/such/folder/out.raw", "No such file"],

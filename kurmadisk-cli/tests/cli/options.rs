@@ -287,7 +287,7 @@ fn an_ending_that_tells_no_format_is_refused_with_those_there_are() {
         "--format",
         "raw, raw-fixed, vdi, vdi-fixed, vmdk",
     ];
-    for output in ["out", "out.bin", "out.vdi.zst", ".vdi", "out.", "-"] {
+    for output in ["out", "out.bin", "out.vdi.old", ".vdi", "out.", "-"] {
         let said = [&[output][..], &parts].concat();
         bench.refuses(["--layout", "efi", "-o", output], &said);
         let plan = ["plan", "--layout", "efi", "-o", output];

@@ -74,7 +74,7 @@ pub struct IdRanges(pub Vec<IdRange>);
 pub struct Paths(pub Vec<PathBuf>);
 
 /// One text or a list of them, each parsed.
-fn one_or_many<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+pub(super) fn one_or_many<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     T: FromStr<Err: std::fmt::Display>,
     D: Deserializer<'de>,

@@ -12,7 +12,7 @@ use super::overrides::OverrideSpec;
 use super::parse::{Document, SpecError};
 use super::partition::PartitionSpec;
 use super::tree::TreeList;
-use super::value::{Mode, Name, Number, SizeSpec};
+use super::value::{Formats, Mode, Name, Number, SizeSpec};
 use crate::layout::Size;
 
 /// Everything a configuration file can say. Paths in it are relative to its folder.
@@ -23,8 +23,8 @@ pub struct ImageSpec {
     pub name: Option<Located<String>>,
     /// A built-in layout's name, or the path of a file that may have all this too.
     pub layout: Option<Located<String>>,
-    /// The image's format, by name.
-    pub format: Option<Located<String>>,
+    /// The image's formats, by name.
+    pub format: Option<Located<Formats>>,
     /// The image's path.
     pub output: Option<Located<PathBuf>>,
     /// Size of the disk.

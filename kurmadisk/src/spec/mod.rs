@@ -40,6 +40,6 @@ pub use partition::{
 };
 pub use tree::{TreeList, TreeSpec};
 pub use value::{
-    AttributeNames, FeatureNames, FreeInodesSpec, FreeSpec, Mode, MountOptionNames, Name, Number,
-    PerMille, SizeSpec,
+    AttributeNames, FeatureNames, Formats, FreeInodesSpec, FreeSpec, Mode, MountOptionNames, Name,
+    Number, PerMille, SizeSpec,
 };

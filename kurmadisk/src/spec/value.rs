@@ -2,9 +2,11 @@
 
 use std::str::FromStr;
 
+use kurmadisk_formats::image::{FormatChoice, FormatList};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::changes::one_or_many;
 use crate::fs::ext4::{DefaultMountOptions, FeatureChanges};
 use crate::layout::{Attributes, Size, SizeError};
 use crate::tree::parse_permissions;
@@ -260,4 +262,15 @@ deserialize_by_names! {
     FeatureNames(FeatureChanges),
     /// Mount options of ext4 that are in effect by default.
     MountOptionNames(DefaultMountOptions),
+}
+
+/// Formats of an image, each with its options: one text such as `vdi,vmdk-stream,level=9`, or a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Formats(pub Vec<FormatChoice>);
+
+impl<'de> Deserialize<'de> for Formats {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let lists: Vec<FormatList> = one_or_many(deserializer)?;
+        Ok(Self(lists.into_iter().flat_map(|list| list.0).collect()))
+    }
 }
