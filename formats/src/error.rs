@@ -169,6 +169,15 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    pub(crate) fn file(path: &Path, source: io::Error) -> Self {
+        Self::File {
+            path: path.to_path_buf(),
+            source,
+        }
+    }
+}
+
 #[cfg(any(
     feature = "qcow2",
     feature = "vdi",

@@ -7,12 +7,10 @@ use std::sync::Arc;
 use uuid::{Uuid, uuid};
 
 use crate::error::{MapError, OpenError, SourceError};
-use crate::map::{
-    Content, ContentId, ContentStore, DiskMap, Extent, FileStamp, MapBuilder, Source,
-};
-use crate::open::open_file;
+use crate::image_files::ImageFiles;
+use crate::map::{Content, ContentId, ContentStore, DiskMap, Extent, MapBuilder, Source};
 use crate::opened::Image;
-use crate::read_at::{FileReader, ReadAt};
+use crate::read_at::ReadAt;
 
 /// Where identities of images of disks that are there already come from; never changes.
 const NAMESPACE: Uuid = uuid!("4889cd40-1820-5e97-909b-ceecb45fda9e");
@@ -20,35 +18,29 @@ const NAMESPACE: Uuid = uuid!("4889cd40-1820-5e97-909b-ceecb45fda9e");
 /// Bytes at a disk's begin that tell it from others.
 const HEAD: u64 = 1 << 20;
 
-/// An image that stays open, with one descriptor, as long as a map refers to the disk in it.
+/// An image that stays open, with one descriptor for each of its files, as long as a map refers to the disk in it.
 ///
-/// The file must stay what it was when it was opened: its length, time and inode are looked at whenever reading
-/// begins and ends, since one that is written to would be read half old, half new. Of a block device only its
-/// length can change: that nobody writes to it, the caller has to see to.
+/// The files must stay what they were when they were opened: their length, time and inode are looked at whenever
+/// reading begins and ends, since one that is written to would be read half old, half new. Of a block device only
+/// its length can change: that nobody writes to it, the caller has to see to.
 #[derive(Clone, Debug)]
 pub struct ImageStore(Arc<OpenImage>);
 
 #[derive(Debug)]
 struct OpenImage {
     path: PathBuf,
-    file: FileReader,
-    stamp: FileStamp,
+    files: ImageFiles,
     image: Image,
 }
 
 impl ImageStore {
     /// Opens the image file or block device at `path`, as [`open`](crate::open::open) does.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let (file, allocated) = open_file(path)?;
-        let stamp = file.stamp().map_err(|source| OpenError::File {
-            path: path.to_path_buf(),
-            source,
-        })?;
-        let image = Image::detect(Box::new(file.clone()), allocated)?;
+        let mut files = ImageFiles::open(path)?;
+        let image = Image::of_files(&mut files)?;
         Ok(Self(Arc::new(OpenImage {
             path: path.to_path_buf(),
-            file,
-            stamp,
+            files,
             image,
         })))
     }
@@ -57,6 +49,17 @@ impl ImageStore {
     #[must_use]
     pub fn image(&self) -> &Image {
         &self.0.image
+    }
+
+    /// The files that the image lies in: the one that was opened, and those it names.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.0.files.paths()
+    }
+
+    /// The length of all its files together, in bytes.
+    #[must_use]
+    pub fn files_len(&self) -> u64 {
+        self.0.files.len()
     }
 
     /// The whole disk as a map: extents where the image holds content, and holes elsewhere.
@@ -117,6 +120,13 @@ impl ImageStore {
     fn store(&self) -> Arc<dyn ContentStore> {
         Arc::new(self.clone())
     }
+
+    /// The error that a file ended where it did not when it was opened.
+    fn changed(&self) -> SourceError {
+        let path = self.0.path.clone();
+        let found = self.0.files.check().err();
+        found.unwrap_or(SourceError::Changed { path })
+    }
 }
 
 /// The disk from `offset` on.
@@ -128,30 +138,10 @@ fn whole_disk(store: &Arc<dyn ContentStore>, offset: u64) -> Source {
     }
 }
 
-impl OpenImage {
-    fn check(&self) -> Result<(), SourceError> {
-        let now = self
-            .file
-            .stamp()
-            .map_err(|source| SourceError::read(&self.path, source))?;
-        if now == self.stamp {
-            Ok(())
-        } else {
-            Err(self.changed())
-        }
-    }
-
-    fn changed(&self) -> SourceError {
-        SourceError::Changed {
-            path: self.path.clone(),
-        }
-    }
-}
-
 impl ContentStore for ImageStore {
     /// Any number is the disk.
     fn open(&self, _: ContentId) -> Result<Box<dyn Content>, SourceError> {
-        self.0.check()?;
+        self.0.files.check()?;
         Ok(Box::new(self.clone()))
     }
 }
@@ -160,12 +150,12 @@ impl Content for ImageStore {
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
         let read = self.0.image.read_exact_at(offset, buf);
         read.map_err(|source| match source.kind() {
-            io::ErrorKind::UnexpectedEof => self.0.changed(),
+            io::ErrorKind::UnexpectedEof => self.changed(),
             _ => SourceError::read(&self.0.path, source),
         })
     }
 
     fn close(self: Box<Self>) -> Result<(), SourceError> {
-        self.0.check()
+        self.0.files.check()
     }
 }

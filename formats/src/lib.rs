@@ -33,6 +33,7 @@
 //! | `placement` | where a container puts the disk's bytes |
 //! | `table` | tables of block numbers |
 //! | `runs` | reading a disk that lies in runs of blocks |
+//! | `image_files` | the files that an image lies in |
 //! | `blocks` | a disk's blocks in batches, to be compressed |
 //! | `window` | one ascending pass over a disk, window by window |
 //! | `writer` | what takes the windows: files decided in advance, in one piece or several |
@@ -87,6 +88,7 @@ pub mod error;
 mod format;
 pub mod host;
 pub mod image;
+mod image_files;
 mod image_store;
 #[cfg(feature = "compressed-blocks")]
 mod incompressible;

@@ -3,44 +3,52 @@
 //! Images are hostile until shown otherwise: every number of theirs is checked against the length
 //! of the file before anything is allocated or read by it.
 
-use std::fs::File;
-use std::io;
 use std::ops::Range;
 use std::path::Path;
 
 use crate::error::OpenError;
-use crate::host::{self, HostKind};
+use crate::image_files::ImageFiles;
 use crate::raw;
-use crate::read_at::{FileReader, ReadAt};
+use crate::read_at::ReadAt;
 
 pub use crate::image_store::ImageStore;
 pub use crate::opened::{Fact, Image};
 
 impl Image {
     /// Opens the image in `file`: by its signature, or as raw when it has none that is known.
+    ///
+    /// One that names other files is refused: it has to be opened by its path.
     pub fn from_reader(file: Box<dyn ReadAt>) -> Result<Self, OpenError> {
         let whole = Vec::from_iter((file.len() > 0).then(|| 0..file.len()));
-        Self::detect(file, whole)
+        Self::detect(file, &whole, None)
     }
 
-    pub(crate) fn detect(
+    pub(crate) fn of_files(files: &mut ImageFiles) -> Result<Self, OpenError> {
+        let own = files.own();
+        let (reader, allocated) = (own.reader.clone(), own.allocated.clone());
+        Self::detect(Box::new(reader), &allocated, Some(files))
+    }
+
+    fn detect(
         file: Box<dyn ReadAt>,
-        allocated: Vec<Range<u64>>,
+        allocated: &[Range<u64>],
+        files: Option<&mut ImageFiles>,
     ) -> Result<Self, OpenError> {
-        let Some(last) = file.len().checked_sub(SECTOR as u64) else {
-            return Ok(raw::open(file, allocated));
-        };
         let (mut head, mut tail) = ([0; SECTOR], [0; SECTOR]);
-        file.read_exact_at(0, &mut head)?;
-        file.read_exact_at(last, &mut tail)?;
+        // Descriptors are texts, and may be short ones.
+        let len = usize::try_from(file.len()).map_or(SECTOR, |len| len.min(SECTOR));
+        file.read_exact_at(0, &mut head[..len])?;
+        if let Some(last) = file.len().checked_sub(SECTOR as u64) {
+            file.read_exact_at(last, &mut tail)?;
+        }
         let known = SIGNATURES
             .iter()
             .find(|signature| signature.matches(&head, &tail));
         match known {
-            None => Ok(raw::open(file, allocated)),
+            None => Ok(raw::open(file, allocated.to_vec())),
             Some(Signature {
                 open: Some(open), ..
-            }) => open(file, &allocated),
+            }) => open(file, allocated, files),
             Some(signature) => Err(OpenError::Unsupported {
                 format: signature.format,
                 reason: "this build of kurmadisk cannot read it".to_owned(),
@@ -52,39 +60,25 @@ impl Image {
 /// Opens the image file or block device at `path`: by its signature, or as raw when it has none
 /// that is known.
 pub fn open(path: &Path) -> Result<Image, OpenError> {
-    let (file, allocated) = open_file(path)?;
-    Image::detect(Box::new(file), allocated)
+    Image::of_files(&mut ImageFiles::open(path)?)
 }
 
 /// Opens the file or block device at `path` as the disk itself, whatever its first bytes look like:
 /// they may be the disk's own.
 pub fn open_raw(path: &Path) -> Result<Image, OpenError> {
-    let (file, allocated) = open_file(path)?;
-    Ok(raw::open(Box::new(file), allocated))
-}
-
-pub(crate) fn open_file(path: &Path) -> Result<(FileReader, Vec<Range<u64>>), OpenError> {
-    let error = |source| OpenError::File {
-        path: path.to_path_buf(),
-        source,
-    };
-    // Asked before opening: to open a FIFO would wait for its other end.
-    let kind = host::stat(path).map_err(error)?.kind;
-    if !matches!(kind, HostKind::File | HostKind::BlockDevice) {
-        let reason = "neither a regular file nor a block device";
-        return Err(error(io::Error::new(io::ErrorKind::InvalidInput, reason)));
-    }
-    let file = File::open(path).map_err(error)?;
-    let holes = file.try_clone().map_err(error)?;
-    let reader = FileReader::new(file).map_err(error)?;
-    let allocated = host::data_ranges(&holes, reader.len()).map_err(error)?;
-    Ok((reader, allocated))
+    let files = ImageFiles::open(path)?;
+    let own = files.own();
+    Ok(raw::open(
+        Box::new(own.reader.clone()),
+        own.allocated.clone(),
+    ))
 }
 
 const SECTOR: usize = 512;
 
-/// Opens a file, of which the ranges are no holes.
-type OpenFn = fn(Box<dyn ReadAt>, &[Range<u64>]) -> Result<Image, OpenError>;
+/// Opens a file, of which the ranges are no holes; it lies beside others if its place is known.
+type OpenFn =
+    fn(Box<dyn ReadAt>, &[Range<u64>], Option<&mut ImageFiles>) -> Result<Image, OpenError>;
 
 /// A sector of a file.
 enum Sector {
@@ -134,7 +128,7 @@ const SIGNATURES: &[Signature] = &[
         sector: Sector::First,
         offset: 0,
         bytes: b"# Disk DescriptorFile",
-        open: None,
+        open: OPEN_VMDK_DESCRIPTOR,
     },
     Signature {
         format: "qcow2",
@@ -168,25 +162,31 @@ const SIGNATURES: &[Signature] = &[
 ];
 
 #[cfg(feature = "vdi")]
-const OPEN_VDI: Option<OpenFn> = Some(|file, _| crate::vdi::open(file));
+const OPEN_VDI: Option<OpenFn> = Some(|file, _, _| crate::vdi::open(file));
 #[cfg(not(feature = "vdi"))]
 const OPEN_VDI: Option<OpenFn> = None;
 
 #[cfg(feature = "vmdk")]
-const OPEN_VMDK: Option<OpenFn> = Some(|file, _| crate::vmdk::open(file));
+const OPEN_VMDK: Option<OpenFn> = Some(|file, _, _| crate::vmdk::open(file));
 #[cfg(not(feature = "vmdk"))]
 const OPEN_VMDK: Option<OpenFn> = None;
 
+#[cfg(feature = "vmdk")]
+const OPEN_VMDK_DESCRIPTOR: Option<OpenFn> =
+    Some(|file, _, files| crate::vmdk::open_descriptor(&*file, files));
+#[cfg(not(feature = "vmdk"))]
+const OPEN_VMDK_DESCRIPTOR: Option<OpenFn> = None;
+
 #[cfg(feature = "qcow2")]
-const OPEN_QCOW2: Option<OpenFn> = Some(|file, _| crate::qcow2::open(file));
+const OPEN_QCOW2: Option<OpenFn> = Some(|file, _, _| crate::qcow2::open(file));
 #[cfg(not(feature = "qcow2"))]
 const OPEN_QCOW2: Option<OpenFn> = None;
 #[cfg(feature = "vhd")]
-const OPEN_VHD: Option<OpenFn> = Some(crate::vhd::open);
+const OPEN_VHD: Option<OpenFn> = Some(|file, allocated, _| crate::vhd::open(file, allocated));
 #[cfg(not(feature = "vhd"))]
 const OPEN_VHD: Option<OpenFn> = None;
 
 #[cfg(feature = "vhdx")]
-const OPEN_VHDX: Option<OpenFn> = Some(crate::vhdx::open);
+const OPEN_VHDX: Option<OpenFn> = Some(|file, allocated, _| crate::vhdx::open(file, allocated));
 #[cfg(not(feature = "vhdx"))]
 const OPEN_VHDX: Option<OpenFn> = None;

@@ -121,7 +121,7 @@ impl<R: ReadAt> RunReader<R> {
     }
 }
 
-#[cfg(any(feature = "vhd", feature = "vhdx"))]
+#[cfg(any(feature = "vhd", feature = "vhdx", feature = "vmdk"))]
 impl<R: ReadAt> RunReader<R> {
     /// The ranges of the disk that runs cover and that are no holes of the file, of which `data` are the
     /// others, ascending.

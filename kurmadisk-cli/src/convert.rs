@@ -17,7 +17,7 @@ pub fn run(args: &ConvertArgs) -> Result<String, Box<dyn Error>> {
     let formats = output::flat(&args.format);
     let destination = Destination::new(&formats, Some(&args.output), &name)?;
     let store = ImageStore::open(input).map_err(|error| inputs::open_error(input, &error))?;
-    destination.check(&Inputs::file(input))?;
+    destination.check(&Inputs::files(store.files()))?;
     let disk = store.disk()?;
     let options = ImageOptions::new(store.identity(&args.seed)?, "");
     let options = options.with_threads(output::threads(&args.write));

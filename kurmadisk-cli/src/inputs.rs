@@ -35,10 +35,10 @@ impl Inputs {
         Self { files, folders }
     }
 
-    /// An image that is made from another one, or from a block device.
-    pub fn file(path: &Path) -> Self {
+    /// An image that is made from another one, of these files, or from a block device.
+    pub fn files<'a>(paths: impl Iterator<Item = &'a Path>) -> Self {
         Self {
-            files: vec![path.to_path_buf()],
+            files: paths.map(Path::to_path_buf).collect(),
             folders: Vec::new(),
         }
     }

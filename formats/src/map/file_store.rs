@@ -31,6 +31,14 @@ pub struct FileStamp {
     pub inode: u64,
 }
 
+impl FileStamp {
+    /// Whether both are of one file, as far as the host numbers them.
+    #[cfg(feature = "vmdk")]
+    pub(crate) fn is_of_same_file(&self, other: &Self) -> bool {
+        self.inode != 0 && (self.device, self.inode) == (other.device, other.inode)
+    }
+}
+
 /// Regular files of the host, by directory and name, so that a million paths share their folders.
 #[derive(Debug, Default)]
 pub struct FileStore {

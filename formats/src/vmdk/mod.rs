@@ -8,19 +8,24 @@
 //! | `stream` | streamOptimized: compressed grains, tables behind them |
 //! | `grains` | compressing the grains of a disk, in several threads |
 //! | `read` | opening either again |
+//! | `extent` | the lines of a descriptor that say where a stretch of the disk lies |
+//! | `joined` | opening a disk that lies in several files |
 //! | `inflate` | reading compressed grains |
 
 mod descriptor;
+mod extent;
 #[cfg(feature = "vmdk-stream")]
 mod grains;
 #[cfg(feature = "vmdk-stream")]
 mod inflate;
+mod joined;
 mod read;
 mod sparse;
 mod spec;
 #[cfg(feature = "vmdk-stream")]
 mod stream;
 
+pub(crate) use joined::open_descriptor;
 pub(crate) use read::open;
 
 use crate::format::{Format, Tunes, Writer};

@@ -1,4 +1,4 @@
-//! Opening a sparse VMDK, compressed or not.
+//! Opening a sparse VMDK, compressed or not, that lies in one file.
 
 use byteorder::LittleEndian;
 use zerocopy::FromBytes;
@@ -17,7 +17,7 @@ use crate::table;
 const MAX_GRAIN: u64 = 1 << 15;
 
 /// Sectors of the largest descriptor that is accepted.
-const MAX_DESCRIPTOR: u64 = 2048;
+pub(super) const MAX_DESCRIPTOR: u64 = 2048;
 
 /// An extent's geometry, checked.
 struct Extent {
@@ -37,18 +37,24 @@ pub(crate) fn open(file: Box<dyn ReadAt>) -> Result<Image, OpenError> {
     let header = header(&*file, 0)?;
     check(&header)?;
     let text = descriptor(&header, &*file)?;
-    let parent = descriptor::value(&text, "parentCID");
-    let no_parent = format!("{:08x}", descriptor::NO_CID);
-    if !parent.is_empty() && !parent.eq_ignore_ascii_case(&no_parent) {
-        let reason = format!("it holds the differences to another image, CID {parent}");
-        return Err(OpenError::unsupported(NAME, reason));
-    }
+    refuse_parent(&text)?;
     let facts = facts(&header, &text);
     if header.flags.get() & spec::FLAG_COMPRESSED == 0 {
         open_sparse(file, &header, facts)
     } else {
         open_stream(file, &header, facts)
     }
+}
+
+/// Fails when the descriptor says that the disk is another one's difference.
+pub(super) fn refuse_parent(text: &str) -> Result<(), OpenError> {
+    let parent = descriptor::value(text, "parentCID");
+    let no_parent = format!("{:08x}", descriptor::NO_CID);
+    if parent.is_empty() || parent.eq_ignore_ascii_case(&no_parent) {
+        return Ok(());
+    }
+    let reason = format!("it holds the differences to another image, CID {parent}");
+    Err(OpenError::unsupported(NAME, reason))
 }
 
 fn open_sparse(
@@ -152,6 +158,11 @@ fn header(file: &dyn ReadAt, at: u64) -> Result<Header, OpenError> {
 }
 
 fn check(header: &Header) -> Result<(), OpenError> {
+    if header.magic != spec::MAGIC {
+        return Err(damaged(
+            "no sparse extent: its signature is missing".to_owned(),
+        ));
+    }
     let version = header.version.get();
     if !(1..=spec::VERSION_MAX).contains(&version) {
         let reason = format!("version {version}");
@@ -249,8 +260,12 @@ fn descriptor(header: &Header, file: &dyn ReadAt) -> Result<String, OpenError> {
     let start = start.filter(|start| size <= MAX_DESCRIPTOR && inside(file, *start, size * SECTOR));
     let start =
         start.ok_or_else(|| damaged(format!("a descriptor of {size} sectors at sector {at}")))?;
-    // At most MAX_DESCRIPTOR sectors.
-    let mut text = vec![0; usize::try_from(size * SECTOR).unwrap_or(0)];
+    text(file, start, size * SECTOR)
+}
+
+/// The text in the range of the file, up to the first zero; it has at most [`MAX_DESCRIPTOR`] sectors.
+pub(super) fn text(file: &dyn ReadAt, start: u64, len: u64) -> Result<String, OpenError> {
+    let mut text = vec![0; usize::try_from(len).unwrap_or(0)];
     file.read_exact_at(start, &mut text)?;
     let end = text.iter().position(|byte| *byte == 0);
     text.truncate(end.unwrap_or(text.len()));
@@ -262,6 +277,15 @@ fn facts(header: &Header, text: &str) -> Vec<Fact> {
         Fact::new("version", header.version.to_string()),
         Fact::new("grain size", (header.grain_size.get() * SECTOR).to_string()),
     ];
+    facts.extend(text_facts(text));
+    if header.unclean != 0 {
+        facts.push(Fact::new("unclean", "yes: it was not closed"));
+    }
+    facts
+}
+
+/// What a descriptor says of the disk.
+pub(super) fn text_facts(text: &str) -> Vec<Fact> {
     let keys = [
         ("create type", "createType"),
         ("cid", "CID"),
@@ -273,11 +297,7 @@ fn facts(header: &Header, text: &str) -> Vec<Fact> {
     ];
     let named = keys.map(|(name, key)| (name, descriptor::value(text, key)));
     let known = named.into_iter().filter(|(_, value)| !value.is_empty());
-    facts.extend(known.map(|(name, value)| Fact::new(name, value)));
-    if header.unclean != 0 {
-        facts.push(Fact::new("unclean", "yes: it was not closed"));
-    }
-    facts
+    known.map(|(name, value)| Fact::new(name, value)).collect()
 }
 
 fn inside(file: &dyn ReadAt, start: u64, len: u64) -> bool {
@@ -290,10 +310,10 @@ fn past_end(what: &str, number: u64, at: u64) -> OpenError {
     ))
 }
 
-fn overlap(Overlap(at): Overlap) -> OpenError {
+pub(super) fn overlap(Overlap(at): Overlap) -> OpenError {
     damaged(format!("two things lie at offset {at}"))
 }
 
-fn damaged(reason: String) -> OpenError {
+pub(super) fn damaged(reason: String) -> OpenError {
     OpenError::damaged(NAME, reason)
 }

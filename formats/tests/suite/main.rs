@@ -11,6 +11,7 @@
 //! | `image_store` | the disk in an image as content, and images that change |
 //! | `containers` | every format against its own reader, qemu and 7-Zip; foreign images read |
 //! | `several` | several images from one read; pipes |
+//! | `extents` | VMDKs in several files: those of qemu, and descriptors that lie |
 //! | `stream` | the marker sequence of streamOptimized files |
 //! | `qcow2` | the tables of qcow2 files; those of qemu in all variants |
 //! | `vhd` | the structures of VHD files, sizes, bitmaps; images of qemu |
@@ -20,6 +21,7 @@
 mod containers;
 mod deflate;
 mod emit;
+mod extents;
 mod file_store;
 mod hostile;
 #[cfg(unix)]

@@ -22,12 +22,11 @@ mod fat;
 mod report;
 mod table;
 
-use std::fs::File;
 use std::path::Path;
 
 use kurmadisk_formats::error::{OpenError, chain};
-use kurmadisk_formats::open;
-use kurmadisk_formats::read_at::{FileReader, ReadAt};
+use kurmadisk_formats::open::ImageStore;
+use kurmadisk_formats::read_at::ReadAt;
 
 pub use report::{
     ContainerReport, Content, DiskReport, ExtReport, ExtendedReport, FatReport, FilesystemReport,
@@ -42,20 +41,16 @@ use crate::table::{self as partition_table, PartitionTable, TableError, TablePro
 /// Fails when it can't be opened, or when its container is damaged; problems of what is in the
 /// container are in the report.
 pub fn image(path: &Path) -> Result<ImageReport, OpenError> {
-    let image = open::open(path)?;
-    let file = File::open(path).and_then(FileReader::new);
-    let file = file.map_err(|source| OpenError::File {
-        path: path.to_path_buf(),
-        source,
-    })?;
+    let store = ImageStore::open(path)?;
+    let image = store.image();
     Ok(ImageReport {
         container: ContainerReport {
             format: image.format().name(),
-            file_size: file.len(),
+            file_size: store.files_len(),
             allocated: image.allocated_len(),
             facts: image.facts().to_vec(),
         },
-        disk: disk(&image),
+        disk: disk(image),
     })
 }
 

@@ -23,7 +23,7 @@ pub struct ImageReport {
 pub struct ContainerReport {
     /// The format by name: `raw`, `vdi`…
     pub format: &'static str,
-    /// Length of the file.
+    /// Length of the file, or of all files that it lies in.
     pub file_size: u64,
     /// How much of the disk the file holds content for.
     pub allocated: u64,
