@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use uuid::Uuid;
 
+use super::extent::{ExtentLine, Place};
 use super::spec::{DESCRIPTOR_SECTORS, NAME, SECTOR};
 use crate::error::PlaceError;
 use crate::format::ImageOptions;
@@ -14,52 +15,99 @@ use crate::format::ImageOptions;
 /// `CID` of a disk that has none: what `parentCID` says without a parent.
 pub(super) const NO_CID: u32 = 0xFFFF_FFFF;
 
-/// Heads and sectors of the geometry that VMware gives a SCSI disk.
-const HEADS: u64 = 255;
-const TRACK: u64 = 63;
-
 /// QEMU reads no longer names, nor do file systems hold them.
-const MAX_NAME: usize = 255;
+pub(super) const MAX_NAME: usize = 255;
 
-/// The descriptor of a disk of `capacity` sectors that lies in one file, filled up with zeros to
-/// its whole length.
+/// The controller that a virtual machine attaches the disk to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Adapter {
+    Ide,
+    LsiLogic,
+    BusLogic,
+}
+
+impl Adapter {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ide => "ide",
+            Self::LsiLogic => "lsilogic",
+            Self::BusLogic => "buslogic",
+        }
+    }
+
+    /// Cylinders, heads and sectors of a track of a disk of `capacity` sectors, as the controller's firmware tells
+    /// them.
+    fn geometry(self, capacity: u64) -> [u64; 3] {
+        let (most, heads, track) = match self {
+            // What ATA can say.
+            Self::Ide => (16_383, 16, 63),
+            Self::LsiLogic | Self::BusLogic => (65_535, 255, 63),
+        };
+        [capacity.div_ceil(heads * track).min(most), heads, track]
+    }
+}
+
+/// The descriptor of a disk in these extents, which are in the order of the disk.
 pub(super) fn text(
     create_type: &str,
-    capacity: u64,
+    extents: &[ExtentLine],
+    adapter: Adapter,
     options: &ImageOptions,
-) -> Result<Vec<u8>, PlaceError> {
-    let name = extent_name(&options.file_name)?;
+) -> String {
     let content = Uuid::new_v5(&options.identity, b"vmdk content").into_bytes();
     let cid = cid(content);
-    let mut long_id = String::new();
-    for byte in &content[4..] {
-        // Writing to a string doesn't fail.
-        let _ = write!(long_id, "{byte:02x}");
-    }
-    let cylinders = capacity.div_ceil(HEADS * TRACK).min(65_535);
-    let text = format!(
+    let mut text = format!(
         "# Disk DescriptorFile\n\
          version=1\n\
          CID={cid:08x}\n\
          parentCID={NO_CID:08x}\n\
          createType=\"{create_type}\"\n\
          \n\
-         # Extent description\n\
-         RW {capacity} SPARSE \"{name}\"\n\
-         \n\
+         # Extent description\n"
+    );
+    // Writing to a string doesn't fail.
+    for extent in extents {
+        let _ = writeln!(text, "{extent}");
+    }
+    let capacity = extents.iter().map(|extent| extent.sectors).sum();
+    let [cylinders, heads, track] = adapter.geometry(capacity);
+    let adapter = adapter.name();
+    let mut long_id = String::new();
+    for byte in &content[4..] {
+        let _ = write!(long_id, "{byte:02x}");
+    }
+    let _ = write!(
+        text,
+        "\n\
          # The Disk Data Base\n\
          #DDB\n\
          \n\
-         ddb.adapterType = \"lsilogic\"\n\
+         ddb.adapterType = \"{adapter}\"\n\
          ddb.geometry.cylinders = \"{cylinders}\"\n\
-         ddb.geometry.heads = \"{HEADS}\"\n\
-         ddb.geometry.sectors = \"{TRACK}\"\n\
+         ddb.geometry.heads = \"{heads}\"\n\
+         ddb.geometry.sectors = \"{track}\"\n\
          ddb.longContentID = \"{long_id}{cid:08x}\"\n\
          ddb.toolsInstallType = \"4\"\n\
          ddb.toolsVersion = \"2147483647\"\n\
          ddb.virtualHWVersion = \"7\"\n"
     );
-    let mut text = text.into_bytes();
+    text
+}
+
+/// The descriptor of a disk of `capacity` sectors in the one file that it lies in itself, filled up with zeros to its
+/// whole length.
+pub(super) fn embedded(
+    create_type: &str,
+    capacity: u64,
+    adapter: Adapter,
+    options: &ImageOptions,
+) -> Result<Vec<u8>, PlaceError> {
+    let file = extent_name(&options.file_name)?;
+    let extent = ExtentLine {
+        sectors: capacity,
+        place: Place::Sparse { file },
+    };
+    let mut text = text(create_type, &[extent], adapter, options).into_bytes();
     let len = usize::try_from(DESCRIPTOR_SECTORS * SECTOR).unwrap_or(usize::MAX);
     if text.len() > len {
         return Err(PlaceError::Field {
@@ -80,7 +128,8 @@ fn cid(content: [u8; 16]) -> u32 {
     }
 }
 
-/// The file's name as the descriptor can hold it: ASCII, and no character that ends it.
+/// The file's name as the descriptor can hold it: ASCII, and no character that ends it. Nobody opens the file by it:
+/// who reads it has found the file.
 fn extent_name(name: &str) -> Result<String, PlaceError> {
     if name.is_empty() || name.len() > MAX_NAME {
         return Err(PlaceError::Field {
@@ -91,11 +140,15 @@ fn extent_name(name: &str) -> Result<String, PlaceError> {
             ),
         });
     }
-    let plain = |c: char| c == ' ' || (c.is_ascii_graphic() && !"\"\\/".contains(c));
     Ok(name
         .chars()
-        .map(|c| if plain(c) { c } else { '_' })
+        .map(|c| if is_plain(c) { c } else { '_' })
         .collect())
+}
+
+/// Whether the character can be in the names of a descriptor, for all who read it.
+pub(super) fn is_plain(c: char) -> bool {
+    c == ' ' || (c.is_ascii_graphic() && !"\"\\/:".contains(c))
 }
 
 /// The value of `key` in a descriptor: without its quotes, and empty when there is none.
@@ -122,11 +175,16 @@ mod tests {
         assert!(extent_name(&"x".repeat(256)).is_err());
     }
 
+    fn embedded_text(capacity: u64, adapter: Adapter) -> String {
+        let options = options("disk.vmdk");
+        let bytes = embedded("monolithicSparse", capacity, adapter, &options).unwrap();
+        assert_eq!(bytes.len(), 20 * 512);
+        String::from_utf8(bytes).unwrap()
+    }
+
     #[test]
     fn what_is_written_is_found_again() {
-        let bytes = text("monolithicSparse", 100, &options("disk.vmdk")).unwrap();
-        assert_eq!(bytes.len(), 20 * 512);
-        let text = String::from_utf8(bytes).unwrap();
+        let text = embedded_text(100, Adapter::LsiLogic);
         assert!(text.starts_with("# Disk DescriptorFile\n"));
         assert_eq!(value(&text, "createType"), "monolithicSparse");
         assert_eq!(value(&text, "parentCID"), "ffffffff");
@@ -135,6 +193,34 @@ mod tests {
         let long_id = value(&text, "ddb.longContentID");
         assert_eq!(long_id.len(), 32);
         assert!(long_id.ends_with(value(&text, "CID")));
+    }
+
+    #[test]
+    fn each_adapter_has_its_geometry() {
+        for (adapter, capacity, expected) in [
+            (Adapter::Ide, 1, ["ide", "1", "16", "63"]),
+            (Adapter::Ide, 10 << 21, ["ide", "16383", "16", "63"]),
+            (Adapter::Ide, 5 << 21, ["ide", "10403", "16", "63"]),
+            (
+                Adapter::LsiLogic,
+                10 << 21,
+                ["lsilogic", "1306", "255", "63"],
+            ),
+            (
+                Adapter::BusLogic,
+                2 << 31,
+                ["buslogic", "65535", "255", "63"],
+            ),
+        ] {
+            let text = embedded_text(capacity, adapter);
+            let keys = [
+                "ddb.adapterType",
+                "ddb.geometry.cylinders",
+                "ddb.geometry.heads",
+                "ddb.geometry.sectors",
+            ];
+            assert_eq!(keys.map(|key| value(&text, key)), expected);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! | `spec` | header and markers as they lie in the file |
 //! | `descriptor` | the text that describes the disk |
 //! | `sparse` | monolithicSparse: which grain lies where |
+//! | `split` | monolithicFlat and twoGbMaxExtentSparse: which file holds what |
 //! | `stream` | streamOptimized: compressed grains, tables behind them |
 //! | `grains` | compressing the grains of a disk, in several threads |
 //! | `read` | opening either again |
@@ -22,6 +23,7 @@ mod joined;
 mod read;
 mod sparse;
 mod spec;
+mod split;
 #[cfg(feature = "vmdk-stream")]
 mod stream;
 

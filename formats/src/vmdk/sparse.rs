@@ -1,6 +1,6 @@
-//! Which grain of a disk lies where in a monolithicSparse file.
+//! Which grain of a disk lies where in a sparse extent: a monolithicSparse file, or one of several.
 //!
-//! In the file: header, descriptor, redundant grain directory and its grain tables, grain directory
+//! In the file: header, descriptor (if it has one), redundant grain directory and its grain tables, grain directory
 //! and its grain tables, grains. VirtualBox demands that all grain tables exist; those of stretches
 //! that nothing touches are zeros, thus holes of the file.
 
@@ -8,7 +8,7 @@ use byteorder::LittleEndian;
 use bytes::Bytes;
 use zerocopy::{FromZeros, IntoBytes};
 
-use super::descriptor;
+use super::descriptor::{self, Adapter};
 use super::spec::{self, GRAIN, GRAIN_SECTORS, GT_ENTRIES, GT_SECTORS, GT_SPAN, Header, SECTOR};
 use crate::error::PlaceError;
 use crate::format::ImageOptions;
@@ -19,9 +19,11 @@ use crate::table;
 /// The grain tables count sectors in 32 bits.
 const MAX_SECTORS: u64 = 1 << 32;
 
-/// Where the parts lie, in sectors.
+/// Where the parts of an extent lie, in sectors.
 struct Layout {
     capacity: u64,
+    /// Sectors of the descriptor right behind the header.
+    descriptor: u64,
     tables: u64,
     rgd: u64,
     gd: u64,
@@ -29,31 +31,20 @@ struct Layout {
 }
 
 impl Layout {
-    fn new(disk: &DiskMap) -> Result<Self, PlaceError> {
-        let capacity = disk.len().div_ceil(SECTOR);
-        let size_error = |reason| PlaceError::Size {
-            format: spec::NAME,
-            size: disk.len(),
-            reason,
-        };
-        if capacity == 0 {
-            return Err(size_error("it has no room for an empty disk"));
-        }
-        if capacity > MAX_SECTORS {
-            return Err(size_error("2 TiB are the most; VDI can hold more"));
-        }
-        let tables = disk.len().div_ceil(GT_SPAN);
+    fn new(capacity: u64, descriptor: u64) -> Self {
+        let tables = (capacity * SECTOR).div_ceil(GT_SPAN);
         let directory = (tables * 4).div_ceil(SECTOR);
-        let rgd = spec::DESCRIPTOR_OFFSET + spec::DESCRIPTOR_SECTORS;
+        let rgd = spec::DESCRIPTOR_OFFSET + descriptor;
         let gd = rgd + directory + tables * GT_SECTORS;
         let end = gd + directory + tables * GT_SECTORS;
-        Ok(Self {
+        Self {
             capacity,
+            descriptor,
             tables,
             rgd,
             gd,
             overhead: end.next_multiple_of(GRAIN_SECTORS),
-        })
+        }
     }
 
     /// The first grain table of the directory at `directory`.
@@ -68,8 +59,10 @@ impl Layout {
         header.flags.set(spec::FLAG_NEWLINE | spec::FLAG_REDUNDANT);
         header.capacity.set(self.capacity);
         header.grain_size.set(GRAIN_SECTORS);
-        header.descriptor_offset.set(spec::DESCRIPTOR_OFFSET);
-        header.descriptor_size.set(spec::DESCRIPTOR_SECTORS);
+        if self.descriptor > 0 {
+            header.descriptor_offset.set(spec::DESCRIPTOR_OFFSET);
+            header.descriptor_size.set(self.descriptor);
+        }
         header.gt_entries.set(GT_ENTRIES);
         header.rgd_offset.set(self.rgd);
         header.gd_offset.set(self.gd);
@@ -92,7 +85,30 @@ impl Layout {
 ///
 /// The disk's size is rounded up to whole sectors, not to whole grains.
 pub(super) fn place(disk: &DiskMap, options: &ImageOptions) -> Result<Placement, PlaceError> {
-    let layout = Layout::new(disk)?;
+    let capacity = check_size(disk, spec::NAME)?;
+    let descriptor =
+        descriptor::embedded("monolithicSparse", capacity, Adapter::LsiLogic, options)?;
+    extent(disk, descriptor)
+}
+
+/// The disk's size in sectors, if grain tables can count so many.
+pub(super) fn check_size(disk: &DiskMap, format: &'static str) -> Result<u64, PlaceError> {
+    let reason = match disk.len().div_ceil(SECTOR) {
+        0 => "it has no room for an empty disk",
+        1..=MAX_SECTORS => return Ok(disk.len().div_ceil(SECTOR)),
+        _ => "2 TiB are the most; VDI can hold more",
+    };
+    Err(PlaceError::Size {
+        format,
+        size: disk.len(),
+        reason,
+    })
+}
+
+/// Decides the file of an extent: all of the disk, and the descriptor, which has whole sectors or is empty.
+pub(super) fn extent(disk: &DiskMap, descriptor: Vec<u8>) -> Result<Placement, PlaceError> {
+    let sectors = descriptor.len() as u64 / SECTOR;
+    let layout = Layout::new(disk.len().div_ceil(SECTOR), sectors);
     let mut next = layout.overhead * SECTOR;
     let mut runs = Vec::new();
     for run in disk.block_runs(GRAIN) {
@@ -104,7 +120,6 @@ pub(super) fn place(disk: &DiskMap, options: &ImageOptions) -> Result<Placement,
         });
         next += len;
     }
-    let descriptor = descriptor::text("monolithicSparse", layout.capacity, options)?;
     let mut metadata = vec![
         (0, layout.header()),
         (spec::DESCRIPTOR_OFFSET * SECTOR, descriptor.into()),

@@ -8,6 +8,11 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The sparse format's name in messages and on command lines.
 pub(super) const NAME: &str = "vmdk";
+/// The name of the format of a descriptor and one flat file.
+pub(super) const FLAT_NAME: &str = "vmdk-flat";
+/// The name of the format of a descriptor and several sparse files.
+pub(super) const SPLIT_NAME: &str = "vmdk-split";
+
 /// Bytes of a sector.
 pub(super) const SECTOR: u64 = 512;
 
