@@ -58,6 +58,10 @@ impl Output for Nowhere {
         Ok(())
     }
 
+    fn part(&mut self, _name: &str) -> io::Result<Box<dyn Output>> {
+        Ok(Box::new(Self))
+    }
+
     fn path(&self) -> &Path {
         Path::new("(nowhere)")
     }

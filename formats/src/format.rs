@@ -33,6 +33,13 @@ pub enum ImageFormat {
     /// VMware monolithicSparse: grains of 64 KiB, allocated where something lies.
     #[cfg(feature = "vmdk")]
     Vmdk,
+    /// VMware monolithicFlat: a descriptor, and beside it the disk itself, with holes.
+    #[cfg(feature = "vmdk")]
+    VmdkFlat,
+    /// VMware twoGbMaxExtentSparse: a descriptor, and beside it files of at most 2 GiB, with grains allocated where
+    /// something lies.
+    #[cfg(feature = "vmdk")]
+    VmdkSplit,
     /// VMware streamOptimized: compressed grains, for OVF packages and transport.
     #[cfg(feature = "vmdk-stream")]
     VmdkStream,

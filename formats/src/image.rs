@@ -28,6 +28,10 @@ impl ImageFormat {
         Self::VdiFixed,
         #[cfg(feature = "vmdk")]
         Self::Vmdk,
+        #[cfg(feature = "vmdk")]
+        Self::VmdkFlat,
+        #[cfg(feature = "vmdk")]
+        Self::VmdkSplit,
         #[cfg(feature = "vmdk-stream")]
         Self::VmdkStream,
         #[cfg(feature = "qcow2")]
@@ -56,6 +60,10 @@ impl ImageFormat {
             Self::VdiFixed => &crate::vdi::FIXED,
             #[cfg(feature = "vmdk")]
             Self::Vmdk => &crate::vmdk::SPARSE,
+            #[cfg(feature = "vmdk")]
+            Self::VmdkFlat => &crate::vmdk::FLAT,
+            #[cfg(feature = "vmdk")]
+            Self::VmdkSplit => &crate::vmdk::SPLIT,
             #[cfg(feature = "vmdk-stream")]
             Self::VmdkStream => &crate::vmdk::STREAM,
             #[cfg(feature = "qcow2")]

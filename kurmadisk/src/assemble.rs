@@ -73,8 +73,11 @@ impl Plan {
         formats: &[ImageFormat],
     ) -> Result<Vec<Result<PredictedSize, PlaceError>>, AssembleError> {
         let map = self.disk_map()?;
-        let options = self.image_options(self.name());
-        let sizes = formats.iter().map(|format| format.predict(&map, &options));
+        let sizes = formats.iter().map(|format| {
+            // Which a descriptor repeats.
+            let file_name = format!("{}.{}", self.name(), format.extension());
+            format.predict(&map, &self.image_options(&file_name))
+        });
         Ok(sizes.collect())
     }
 

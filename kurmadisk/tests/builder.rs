@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use kurmadisk::formats::error::{EmitError, SourceError, chain};
 use kurmadisk::formats::image::{ImageFile, write_files};
+use kurmadisk::formats::open::ImageStore;
 use kurmadisk::plan::PlanError;
 use kurmadisk::spec::{ImageSpec, Place};
 use kurmadisk::{AssembleError, Builder, ImageFormat, Plan, PredictedSize, Progress};
@@ -117,15 +118,16 @@ fn every_format_has_the_size_that_was_predicted_whatever_the_threads() {
     let disk = plan.disk_map().unwrap();
     let mut go_on = |_| ControlFlow::Continue(());
     for &format in ImageFormat::ALL {
+        let name = format!("{}.{}", plan.name(), format.extension());
         let digests = [1, 3].map(|threads| {
-            let options = plan.image_options("x");
+            let options = plan.image_options(&name);
             let image = ImageFile {
                 format,
                 options: options.with_threads(NonZero::new(threads).unwrap()),
-                path: bench.join("x"),
+                path: bench.join(&name),
             };
             write_files(&disk, std::slice::from_ref(&image), &mut go_on).unwrap();
-            let len = fs::metadata(&image.path).unwrap().len();
+            let len = ImageStore::open(&image.path).unwrap().files_len();
             match plan.predict(&[format]).unwrap().remove(0).unwrap() {
                 PredictedSize::Exact(size) => assert_eq!(len, size, "{format}"),
                 PredictedSize::AtMost(size) => assert!(len <= size, "{format}"),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::extent::{ExtentLine, Place};
 use super::spec::{DESCRIPTOR_SECTORS, NAME, SECTOR};
 use crate::error::PlaceError;
-use crate::format::ImageOptions;
+use crate::format::{Adapter, ImageOptions};
 
 /// `CID` of a disk that has none: what `parentCID` says without a parent.
 pub(super) const NO_CID: u32 = 0xFFFF_FFFF;
@@ -18,42 +18,18 @@ pub(super) const NO_CID: u32 = 0xFFFF_FFFF;
 /// QEMU reads no longer names, nor do file systems hold them.
 pub(super) const MAX_NAME: usize = 255;
 
-/// The controller that a virtual machine attaches the disk to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Adapter {
-    Ide,
-    LsiLogic,
-    BusLogic,
-}
-
-impl Adapter {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Ide => "ide",
-            Self::LsiLogic => "lsilogic",
-            Self::BusLogic => "buslogic",
-        }
-    }
-
-    /// Cylinders, heads and sectors of a track of a disk of `capacity` sectors, as the controller's firmware tells
-    /// them.
-    fn geometry(self, capacity: u64) -> [u64; 3] {
-        let (most, heads, track) = match self {
-            // What ATA can say.
-            Self::Ide => (16_383, 16, 63),
-            Self::LsiLogic | Self::BusLogic => (65_535, 255, 63),
-        };
-        [capacity.div_ceil(heads * track).min(most), heads, track]
-    }
+/// Cylinders, heads and sectors of a track of a disk of `capacity` sectors, as the adapter's firmware tells them.
+fn geometry(adapter: Adapter, capacity: u64) -> [u64; 3] {
+    let (most, heads, track) = match adapter {
+        // What ATA can say.
+        Adapter::Ide => (16_383, 16, 63),
+        Adapter::Lsilogic | Adapter::Buslogic => (65_535, 255, 63),
+    };
+    [capacity.div_ceil(heads * track).min(most), heads, track]
 }
 
 /// The descriptor of a disk in these extents, which are in the order of the disk.
-pub(super) fn text(
-    create_type: &str,
-    extents: &[ExtentLine],
-    adapter: Adapter,
-    options: &ImageOptions,
-) -> String {
+pub(super) fn text(create_type: &str, extents: &[ExtentLine], options: &ImageOptions) -> String {
     let content = Uuid::new_v5(&options.identity, b"vmdk content").into_bytes();
     let cid = cid(content);
     let mut text = format!(
@@ -70,7 +46,8 @@ pub(super) fn text(
         let _ = writeln!(text, "{extent}");
     }
     let capacity = extents.iter().map(|extent| extent.sectors).sum();
-    let [cylinders, heads, track] = adapter.geometry(capacity);
+    let adapter = options.tuning.adapter.unwrap_or(Adapter::Lsilogic);
+    let [cylinders, heads, track] = geometry(adapter, capacity);
     let adapter = adapter.name();
     let mut long_id = String::new();
     for byte in &content[4..] {
@@ -99,7 +76,6 @@ pub(super) fn text(
 pub(super) fn embedded(
     create_type: &str,
     capacity: u64,
-    adapter: Adapter,
     options: &ImageOptions,
 ) -> Result<Vec<u8>, PlaceError> {
     let file = extent_name(&options.file_name)?;
@@ -107,7 +83,7 @@ pub(super) fn embedded(
         sectors: capacity,
         place: Place::Sparse { file },
     };
-    let mut text = text(create_type, &[extent], adapter, options).into_bytes();
+    let mut text = text(create_type, &[extent], options).into_bytes();
     let len = usize::try_from(DESCRIPTOR_SECTORS * SECTOR).unwrap_or(usize::MAX);
     if text.len() > len {
         return Err(PlaceError::Field {
@@ -175,16 +151,17 @@ mod tests {
         assert!(extent_name(&"x".repeat(256)).is_err());
     }
 
-    fn embedded_text(capacity: u64, adapter: Adapter) -> String {
-        let options = options("disk.vmdk");
-        let bytes = embedded("monolithicSparse", capacity, adapter, &options).unwrap();
+    fn embedded_text(capacity: u64, adapter: Option<Adapter>) -> String {
+        let mut options = ImageOptions::new(Uuid::from_u128(7), "disk.vmdk");
+        options.tuning.adapter = adapter;
+        let bytes = embedded("monolithicSparse", capacity, &options).unwrap();
         assert_eq!(bytes.len(), 20 * 512);
         String::from_utf8(bytes).unwrap()
     }
 
     #[test]
     fn what_is_written_is_found_again() {
-        let text = embedded_text(100, Adapter::LsiLogic);
+        let text = embedded_text(100, None);
         assert!(text.starts_with("# Disk DescriptorFile\n"));
         assert_eq!(value(&text, "createType"), "monolithicSparse");
         assert_eq!(value(&text, "parentCID"), "ffffffff");
@@ -198,16 +175,12 @@ mod tests {
     #[test]
     fn each_adapter_has_its_geometry() {
         for (adapter, capacity, expected) in [
-            (Adapter::Ide, 1, ["ide", "1", "16", "63"]),
-            (Adapter::Ide, 10 << 21, ["ide", "16383", "16", "63"]),
-            (Adapter::Ide, 5 << 21, ["ide", "10403", "16", "63"]),
+            (Some(Adapter::Ide), 1, ["ide", "1", "16", "63"]),
+            (Some(Adapter::Ide), 10 << 21, ["ide", "16383", "16", "63"]),
+            (Some(Adapter::Ide), 5 << 21, ["ide", "10403", "16", "63"]),
+            (None, 10 << 21, ["lsilogic", "1306", "255", "63"]),
             (
-                Adapter::LsiLogic,
-                10 << 21,
-                ["lsilogic", "1306", "255", "63"],
-            ),
-            (
-                Adapter::BusLogic,
+                Some(Adapter::Buslogic),
                 2 << 31,
                 ["buslogic", "65535", "255", "63"],
             ),

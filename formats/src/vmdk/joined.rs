@@ -35,7 +35,7 @@ pub(crate) fn open_descriptor(
         files,
         used: Vec::new(),
         names: Vec::new(),
-        format: ImageFormat::Vmdk,
+        format: ImageFormat::VmdkFlat,
         allocated: Vec::new(),
         disk: Joined::default(),
     };
@@ -53,6 +53,7 @@ struct Extents<'a> {
     /// By the number of each file, what extents lie in it: never twice in one place.
     used: Vec<RunCollector>,
     names: Vec<String>,
+    /// Split as soon as grains lie in a file.
     format: ImageFormat,
     /// Ranges of the disk.
     allocated: Vec<Range<u64>>,
@@ -77,6 +78,7 @@ impl Extents<'_> {
             Place::Sparse { file } => {
                 let number = self.files.beside(file)?;
                 let part = self.sparse(number, len).map_err(named)?;
+                self.format = ImageFormat::VmdkSplit;
                 let allocated = part.allocated().to_vec();
                 self.push(Box::new(part), &allocated);
             }

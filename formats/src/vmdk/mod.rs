@@ -52,3 +52,19 @@ pub(crate) const STREAM: Format = Format {
         forward: true,
     },
 };
+
+/// monolithicFlat: the descriptor, and the disk itself in a file beside it.
+pub(crate) const FLAT: Format = Format {
+    name: spec::FLAT_NAME,
+    extension: "vmdk",
+    tunes: Tunes::ADAPTER,
+    writer: Writer::Parts(split::flat),
+};
+
+/// twoGbMaxExtentSparse: the descriptor, and grains in files of 2047 MiB of the disk each.
+pub(crate) const SPLIT: Format = Format {
+    name: spec::SPLIT_NAME,
+    extension: "vmdk",
+    tunes: Tunes::ADAPTER,
+    writer: Writer::Parts(split::split),
+};

@@ -8,7 +8,7 @@ use byteorder::LittleEndian;
 use bytes::Bytes;
 use zerocopy::{FromZeros, IntoBytes};
 
-use super::descriptor::{self, Adapter};
+use super::descriptor;
 use super::spec::{self, GRAIN, GRAIN_SECTORS, GT_ENTRIES, GT_SECTORS, GT_SPAN, Header, SECTOR};
 use crate::error::PlaceError;
 use crate::format::ImageOptions;
@@ -86,8 +86,7 @@ impl Layout {
 /// The disk's size is rounded up to whole sectors, not to whole grains.
 pub(super) fn place(disk: &DiskMap, options: &ImageOptions) -> Result<Placement, PlaceError> {
     let capacity = check_size(disk, spec::NAME)?;
-    let descriptor =
-        descriptor::embedded("monolithicSparse", capacity, Adapter::LsiLogic, options)?;
+    let descriptor = descriptor::embedded("monolithicSparse", capacity, options)?;
     extent(disk, descriptor)
 }
 

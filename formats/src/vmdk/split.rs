@@ -1,15 +1,13 @@
 //! Disks in several files: a descriptor, and beside it the disk itself or chunks of it.
 
-use std::ops::Range;
-
-use super::descriptor::{self, Adapter};
+use super::descriptor;
 use super::extent::{ExtentLine, Place};
 use super::sparse;
 use super::spec::{self, SECTOR};
 use crate::error::PlaceError;
-use crate::format::ImageOptions;
+use crate::format::{ImageOptions, Part};
 use crate::map::DiskMap;
-use crate::placement::{Placement, Run};
+use crate::placement::Placement;
 
 /// Bytes of the disk in each sparse file: what file systems without larger files can hold, and VirtualBox's choice.
 const CHUNK: u64 = 2047 << 20;
@@ -19,21 +17,10 @@ const _: () = assert!(CHUNK.is_multiple_of(spec::GRAIN));
 /// VMware's largest disk: 62 TiB.
 const MAX_FLAT: u64 = 62 << 40;
 
-/// A file of an image.
-#[derive(Clone, Debug)]
-pub(crate) struct Part {
-    /// Its name, in the folder of the first one.
-    pub name: String,
-    /// The stretch of the disk that it holds, in bytes.
-    pub disk: Range<u64>,
-    /// What lies where in it; offsets on the disk count from the disk's begin.
-    pub placement: Placement,
-}
-
 /// Decides a monolithicFlat VMDK: the descriptor, and the disk itself in a file `NAME-flat.vmdk`.
 ///
 /// The disk's size is rounded up to whole sectors.
-pub(crate) fn flat(disk: &DiskMap, options: &ImageOptions) -> Result<Vec<Part>, PlaceError> {
+pub(super) fn flat(disk: &DiskMap, options: &ImageOptions) -> Result<Vec<Part>, PlaceError> {
     let reason = match disk.len() {
         0 => "it has no room for an empty disk",
         len if len > MAX_FLAT => "62 TiB are the most",
@@ -55,18 +42,12 @@ pub(crate) fn flat(disk: &DiskMap, options: &ImageOptions) -> Result<Vec<Part>, 
             offset: 0,
         },
     };
-    let whole = Run {
-        disk: 0,
-        file: 0,
-        len: disk.len(),
-    };
     let content = Part {
         name: file,
         disk: 0..disk.len(),
         placement: Placement {
             len: sectors * SECTOR,
-            metadata: Vec::new(),
-            runs: vec![whole],
+            ..Placement::whole(disk)
         },
     };
     let descriptor = descriptor("monolithicFlat", &[extent], options);
@@ -75,7 +56,7 @@ pub(crate) fn flat(disk: &DiskMap, options: &ImageOptions) -> Result<Vec<Part>, 
 
 /// Decides a twoGbMaxExtentSparse VMDK: the descriptor, and files `NAME-s001.vmdk` and so on, each with the touched
 /// grains of 2047 MiB of the disk.
-pub(crate) fn split(disk: &DiskMap, options: &ImageOptions) -> Result<Vec<Part>, PlaceError> {
+pub(super) fn split(disk: &DiskMap, options: &ImageOptions) -> Result<Vec<Part>, PlaceError> {
     // VirtualBox reads 1,100 lines of a descriptor, thus no more either.
     sparse::check_size(disk, spec::SPLIT_NAME)?;
     let stem = stem(options, spec::SPLIT_NAME)?;
@@ -104,7 +85,7 @@ pub(crate) fn split(disk: &DiskMap, options: &ImageOptions) -> Result<Vec<Part>,
 
 /// The descriptor's own file.
 fn descriptor(create_type: &str, extents: &[ExtentLine], options: &ImageOptions) -> Part {
-    let text = descriptor::text(create_type, extents, Adapter::LsiLogic, options);
+    let text = descriptor::text(create_type, extents, options);
     Part {
         name: options.file_name.clone(),
         disk: 0..0,

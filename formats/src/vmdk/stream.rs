@@ -12,7 +12,7 @@
 use byteorder::LittleEndian;
 use zerocopy::{FromZeros, IntoBytes};
 
-use super::descriptor::{self, Adapter};
+use super::descriptor;
 use super::grains::{self, Batch, MAX_RECORD, Record};
 use super::spec::{
     self, GRAIN, GRAIN_SECTORS, GT_ENTRIES, GT_SECTORS, GT_SPAN, Header, Marker, SECTOR,
@@ -75,7 +75,7 @@ pub(super) fn begin<'a>(
 ) -> Result<Box<dyn DiskWriter + 'a>, EmitError> {
     check_size(disk)?;
     let capacity = disk.len().div_ceil(SECTOR);
-    let descriptor = descriptor::embedded("streamOptimized", capacity, Adapter::LsiLogic, options)?;
+    let descriptor = descriptor::embedded("streamOptimized", capacity, options)?;
     let mut file = StreamFile {
         out,
         at: 0,

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::support::{
     GIB, KIB, MIB, SECTOR, TIB, assert_holds, assert_judges_agree, disk, image, image_file, noise,
-    number, open_bytes, options, prose, qemu_name,
+    number, open_bytes, opened, options, prose, qemu_name,
 };
 
 const CONTAINERS: &[ImageFormat] = &[
@@ -468,8 +468,7 @@ proptest! {
     #[test]
     fn any_disk_is_read_back(map in disks(), threads in 1_usize..4) {
         for &format in ImageFormat::ALL {
-            let bytes = image(format, &map, &options(threads));
-            assert_holds(&open_bytes(&bytes), &map, format);
+            assert_holds(&opened(format, &map, &options(threads)), &map, format);
         }
     }
 }

@@ -18,8 +18,8 @@ use crate::support::{
     GIB, KIB, MIB, SECTOR, assert_holds, disk, image, image_file, noise, open_bytes, options, prose,
 };
 
-const FLAT: ImageFormat = ImageFormat::Vmdk;
-const SPLIT: ImageFormat = ImageFormat::Vmdk;
+const FLAT: ImageFormat = ImageFormat::VmdkFlat;
+const SPLIT: ImageFormat = ImageFormat::VmdkSplit;
 
 fn fact(image: &Image, name: &str) -> String {
     let mut facts = image.facts().iter();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use kurmadisk_fixtures::oracle;
 use kurmadisk_formats::image::{ImageFormat, ImageOptions, PredictedSize};
 use kurmadisk_formats::map::DiskMap;
-use kurmadisk_formats::open::Image;
+use kurmadisk_formats::open::{Image, ImageStore, open};
 use kurmadisk_formats::output::NewFile;
 use kurmadisk_formats::read_at::ReadAt;
 use uuid::Uuid;
@@ -54,7 +54,17 @@ pub fn options(threads: usize) -> ImageOptions {
     options.with_threads(NonZero::new(threads).unwrap())
 }
 
-/// The image in memory; its length is checked against the prediction.
+/// The image, open: in memory, or of several files.
+pub fn opened(format: ImageFormat, disk: &DiskMap, options: &ImageOptions) -> Image {
+    if !format.has_parts() {
+        return open_bytes(&image(format, disk, options));
+    }
+    // An open image stays what it is when its files lose their names.
+    let dir = tempfile::tempdir().unwrap();
+    open(&image_file(dir.path(), format, disk)).unwrap()
+}
+
+/// The image of one file in memory; its length is checked against the prediction.
 pub fn image(format: ImageFormat, disk: &DiskMap, options: &ImageOptions) -> Vec<u8> {
     let mut bytes = Vec::new();
     format
@@ -79,7 +89,10 @@ pub fn image_file(dir: &Path, format: ImageFormat, disk: &DiskMap) -> PathBuf {
         })
         .unwrap();
     file.commit().unwrap();
-    let len = path.metadata().unwrap().len();
+    let len = match format.has_parts() {
+        true => ImageStore::open(&path).unwrap().files_len(),
+        false => path.metadata().unwrap().len(),
+    };
     check_prediction(format, disk, &options(2), len);
     path
 }

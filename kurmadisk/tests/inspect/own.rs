@@ -7,6 +7,7 @@ use kurmadisk::fs::VolumeSize;
 use kurmadisk::fs::fat::{FatOptions, FatPlan, FatType};
 use kurmadisk::inspect::{self, ImageReport};
 use kurmadisk::{Builder, ImageFormat, Plan};
+use kurmadisk_formats::open::ImageStore;
 use kurmadisk_formats::read_at::SeekReader;
 use serde_json::{Value, json};
 
@@ -67,7 +68,7 @@ fn in_every_format(plan: &Plan) -> Vec<ImageReport> {
                 other => *other,
             };
             assert_eq!(report.container.format, read_as.name());
-            let len = std::fs::metadata(&path).unwrap().len();
+            let len = ImageStore::open(&path).unwrap().files_len();
             assert_eq!(report.container.file_size, len);
             assert!(report.container.allocated > 0);
             assert!(report.container.allocated <= report.disk.size);
