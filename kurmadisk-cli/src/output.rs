@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressStyle};
 use kurmadisk::formats::image::{FormatList, ImageFile, names, write_files};
 use kurmadisk::formats::map::DiskMap;
+use kurmadisk::formats::open::ImageStore;
 use kurmadisk::formats::output::Forward;
 use kurmadisk::{FormatChoice, ImageFormat, ImageOptions, Progress};
 use serde_json::{Value, json};
 
 use crate::args::WriteArgs;
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, open_error};
 use crate::text;
 
 /// The name that stands for the standard output.
@@ -155,7 +156,7 @@ impl Destination {
             if is_pipe(path) {
                 return Ok(format!("{shown}: {format} (a disk of {disk})\n"));
             }
-            let size = text::size(size(path)?);
+            let size = text::size(size(choice.format, path)?);
             Ok(format!("{shown}: {format}, {size} (a disk of {disk})\n"))
         };
         self.images.iter().map(line).collect()
@@ -170,7 +171,7 @@ impl Destination {
                 "format": choice.format.name(),
             });
             if !is_pipe(path) {
-                made["size"] = size(path)?.into();
+                made["size"] = size(choice.format, path)?.into();
             }
             outputs.push(made);
         }
@@ -245,8 +246,12 @@ fn file_name(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// The length of the image's file in bytes.
-fn size(path: &Path) -> Result<u64, String> {
+/// The length of the image's file, or of all its files, in bytes.
+fn size(format: ImageFormat, path: &Path) -> Result<u64, String> {
+    if format.has_parts() {
+        let image = ImageStore::open(path).map_err(|error| open_error(path, &error))?;
+        return Ok(image.files_len());
+    }
     let metadata = std::fs::metadata(path);
     let metadata = metadata.map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(metadata.len())

@@ -139,10 +139,6 @@ pub(super) fn value<'a>(text: &'a str, key: &str) -> &'a str {
 mod tests {
     use super::*;
 
-    fn options(file_name: &str) -> ImageOptions {
-        ImageOptions::new(Uuid::from_u128(7), file_name)
-    }
-
     #[test]
     fn names_are_made_safe_and_long_ones_refused() {
         assert_eq!(extent_name("a b-1.vmdk").unwrap(), "a b-1.vmdk");

@@ -77,7 +77,10 @@ proptest! {
     ) {
         let mut map = DiskMap::new(sectors * 512);
         for (number, (start, len, zeros)) in pieces.into_iter().enumerate() {
-            let bytes = if zeros { vec![0; (len * 512) as usize] } else { noise(number as u64, len * 512) };
+            let mut bytes = noise(number as u64, len * 512);
+            if zeros {
+                bytes.fill(0);
+            }
             // Those that overlap or reach past the end are left out.
             let _ = map.insert_bytes(start * 512, bytes);
         }

@@ -89,9 +89,10 @@ pub fn image_file(dir: &Path, format: ImageFormat, disk: &DiskMap) -> PathBuf {
         })
         .unwrap();
     file.commit().unwrap();
-    let len = match format.has_parts() {
-        true => ImageStore::open(&path).unwrap().files_len(),
-        false => path.metadata().unwrap().len(),
+    let len = if format.has_parts() {
+        ImageStore::open(&path).unwrap().files_len()
+    } else {
+        path.metadata().unwrap().len()
     };
     check_prediction(format, disk, &options(2), len);
     path
@@ -211,7 +212,7 @@ pub fn assert_judges_agree(disk: &DiskMap, formats: &[ImageFormat]) {
             }
             _ => (),
         }
-        let image = kurmadisk_formats::open::open(&path).unwrap();
+        let image = open(&path).unwrap();
         assert_holds(&image, disk, format);
     }
 }

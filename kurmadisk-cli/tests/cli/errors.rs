@@ -103,7 +103,7 @@ fn unknown_names_of_layouts_and_formats() {
         ["--config", "c.toml"],
         &[
             "c.toml:2:10: \"qcow9\" is not an image format",
-            "raw, raw-fixed, vdi, vdi-fixed, vmdk, vmdk-stream, qcow2, qcow2-v2, qcow2-compressed",
+            "raw, raw-fixed, vdi, vdi-fixed, vmdk, vmdk-flat, vmdk-split, vmdk-stream, qcow2, qcow2-v2",
         ],
     );
     bench.refuses(

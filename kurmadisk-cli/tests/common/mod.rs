@@ -11,12 +11,14 @@ use kurmadisk_fixtures::{debian, demo, workspace_root};
 use serde_json::Value;
 
 /// The formats: the command's name for each, and qemu's.
-pub const FORMATS: [(&str, &str); 13] = [
+pub const FORMATS: [(&str, &str); 15] = [
     ("raw", "raw"),
     ("raw-fixed", "raw"),
     ("vdi", "vdi"),
     ("vdi-fixed", "vdi"),
     ("vmdk", "vmdk"),
+    ("vmdk-flat", "vmdk"),
+    ("vmdk-split", "vmdk"),
     ("vmdk-stream", "vmdk"),
     ("qcow2", "qcow2"),
     ("qcow2-v2", "qcow2"),
