@@ -17,7 +17,7 @@ const PIECE: usize = 1 << 20;
 pub(super) fn job(root: &DebianRoot, programs: &Path, work: &Path) -> Job {
     let output = work.join("floor");
     let (tree, program, file) = (root.tree.clone(), programs.join("xtask"), output.clone());
-    Job::new("floor", output, Vec::new(), move || {
+    Job::new("floor", [output], Vec::new(), move || {
         quietly(
             std::process::Command::new(&program)
                 .arg("floor")

@@ -13,18 +13,18 @@ use crate::Outcome;
 /// What a job does while the clock runs.
 type Action = Box<dyn Fn() -> Outcome>;
 
-/// A job: from the tree to one file.
+/// A job: from the tree, or a disk, to files.
 pub(super) struct Job {
     /// Its name in the report.
-    pub(super) name: &'static str,
+    pub(super) name: String,
     /// What it makes.
-    output: PathBuf,
+    outputs: Vec<PathBuf>,
     /// What else it leaves behind.
     leavings: Vec<PathBuf>,
     action: Action,
 }
 
-/// How long a file is, and how much of the disk it takes, in bytes.
+/// How long a job's files are, and how much of the disk they take, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Sizes {
     pub(super) length: u64,
@@ -33,14 +33,14 @@ pub(super) struct Sizes {
 
 impl Job {
     pub(super) fn new(
-        name: &'static str,
-        output: PathBuf,
+        name: impl Into<String>,
+        outputs: impl IntoIterator<Item = PathBuf>,
         leavings: Vec<PathBuf>,
         action: impl Fn() -> Outcome + 'static,
     ) -> Self {
         Self {
-            name,
-            output,
+            name: name.into(),
+            outputs: outputs.into_iter().collect(),
             leavings,
             action: Box::new(action),
         }
@@ -52,7 +52,7 @@ impl Job {
 
     /// Removes what the job has made.
     pub(super) fn clean(&self) -> Outcome {
-        for file in self.leavings.iter().chain([&self.output]) {
+        for file in self.leavings.iter().chain(&self.outputs) {
             match fs::remove_file(file) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
                 _ => {}
@@ -61,17 +61,19 @@ impl Job {
         Ok(())
     }
 
-    /// The sizes of the output; an empty one means that there was nothing to time.
+    /// The sizes of the outputs; an empty one means that there was nothing to time.
     pub(super) fn output_sizes(&self) -> Outcome<Sizes> {
-        let data = fs::metadata(&self.output)
-            .map_err(|error| format!("{} made no {}: {error}", self.name, self.output.display()))?;
-        if data.len() == 0 {
-            return Err(format!("{} made an empty file", self.name).into());
+        let mut sizes = Sizes::default();
+        for output in &self.outputs {
+            let data = fs::metadata(output)
+                .map_err(|error| format!("{} made no {}: {error}", self.name, output.display()))?;
+            if data.len() == 0 {
+                return Err(format!("{} made an empty file", self.name).into());
+            }
+            sizes.length += data.len();
+            sizes.allocated += data.blocks() * 512;
         }
-        Ok(Sizes {
-            length: data.len(),
-            allocated: data.blocks() * 512,
-        })
+        Ok(sizes)
     }
 }
 
@@ -105,7 +107,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let output = dir.path().join("output");
         let file = output.clone();
-        let job = Job::new("job", output, Vec::new(), move || Ok(fs::write(&file, "")?));
+        let job = Job::new("job", [output], Vec::new(), move || {
+            Ok(fs::write(&file, "")?)
+        });
         assert!(job.output_sizes().is_err());
         job.run().unwrap();
         assert!(job.output_sizes().is_err());

@@ -4,10 +4,12 @@
 //! inputs in the page cache. Rounds interleave the jobs, so a slow minute of the machine falls on all of them.
 //! One round more comes first and doesn't count.
 
+mod convert;
 pub(crate) mod floor;
 pub(crate) mod job;
 mod ours;
 mod report;
+mod several;
 mod timing;
 mod tools;
 
@@ -45,7 +47,7 @@ pub(crate) fn run(runs: usize, baselines_only: bool) -> Outcome {
 
     let jobs = jobs(&root, &programs, &work, baselines_only)?;
     let timings = measure(&jobs, runs)?;
-    let report = Report::new(&root.tree, runs, timings, &comparisons())?;
+    let report = Report::new(&root.tree, runs, timings, comparisons())?;
     let text = report.markdown();
     fs::write(folder.join("report.md"), &text)?;
     fs::write(folder.join("report.json"), report.json()?)?;
@@ -88,11 +90,15 @@ fn jobs(
     jobs.extend(tools::jobs(root, &disk, work)?);
     jobs.push(tools::tar(root, work)?);
     jobs.push(floor::job(root, programs, work));
+    if !baselines_only {
+        jobs.extend(several::jobs(root, programs, work)?);
+        jobs.extend(convert::jobs(root, programs, work)?);
+    }
     Ok(jobs)
 }
 
 fn measure(jobs: &[Job], runs: usize) -> Outcome<Vec<Timing>> {
-    let mut timings: Vec<_> = jobs.iter().map(|job| Timing::new(job.name)).collect();
+    let mut timings: Vec<_> = jobs.iter().map(|job| Timing::new(&job.name)).collect();
     for round in 0..=runs {
         for number in 0..jobs.len() {
             // Each round begins with another job, so that none has always the same predecessor.
@@ -116,23 +122,27 @@ fn measure(jobs: &[Job], runs: usize) -> Outcome<Vec<Timing>> {
 
 /// What is set against what: the time of the first is divided by that of the second.
 fn comparisons() -> Vec<Comparison> {
-    let pair = |first, second, target| Comparison {
-        first,
-        second,
-        target,
-    };
-    vec![
-        pair(
+    let pairs = [
+        (
             "today's tools, vdi",
             "kurmadisk, vdi",
             Some(Target::AtLeast(4.0)),
         ),
-        pair("kurmadisk, vdi", "tar cf", Some(Target::AtMost(1.0))),
-        pair("kurmadisk, vdi", "floor", None),
-        pair("today's tools, raw", "kurmadisk, raw", None),
-        pair("kurmadisk, raw", "floor", None),
-        pair("today's tools, vmdk", "kurmadisk, vmdk", None),
-        pair("today's tools, vmdk-stream", "kurmadisk, vmdk-stream", None),
-        pair("tar cf", "floor", None),
-    ]
+        ("kurmadisk, vdi", "tar cf", Some(Target::AtMost(1.0))),
+        ("kurmadisk, vdi", "floor", None),
+        ("today's tools, raw", "kurmadisk, raw", None),
+        ("kurmadisk, raw", "floor", None),
+        ("today's tools, vmdk", "kurmadisk, vmdk", None),
+        ("today's tools, vmdk-stream", "kurmadisk, vmdk-stream", None),
+        ("tar cf", "floor", None),
+    ];
+    let pairs = pairs.map(|(first, second, target)| Comparison {
+        first: vec![first.to_owned()],
+        second: vec![second.to_owned()],
+        target,
+    });
+    let mut comparisons = pairs.to_vec();
+    comparisons.extend(several::comparisons());
+    comparisons.extend(convert::comparisons());
+    comparisons
 }

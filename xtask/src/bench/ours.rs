@@ -9,23 +9,31 @@ use kurmadisk_fixtures::oracle::EFI_STUB;
 use super::job::{Job, quietly};
 use crate::Outcome;
 
-/// (format, name in the report)
-const FORMATS: [(&str, &str); 4] = [
-    ("raw", "kurmadisk, raw"),
-    ("vdi", "kurmadisk, vdi"),
-    ("vmdk", "kurmadisk, vmdk"),
-    ("vmdk-stream", "kurmadisk, vmdk-stream"),
+const FORMATS: [&str; 8] = [
+    "raw",
+    "vdi",
+    "vmdk",
+    "vmdk-stream",
+    "qcow2",
+    "qcow2-compressed",
+    "vhd",
+    "vhdx",
 ];
+
+/// The name of a build in the report.
+pub(super) fn name(format: &str) -> String {
+    format!("kurmadisk, {format}")
+}
 
 const COMMAND_LINE: &str = "root=LABEL=ROOT rw console=ttyS0";
 
 /// One job a format.
 pub(super) fn jobs(root: &DebianRoot, programs: &Path, work: &Path) -> Outcome<Vec<Job>> {
     EFI_STUB.require()?;
-    let job = |(format, name)| {
+    let job = |format| {
         let output = work.join(format!("ours.{format}"));
         let (root, programs, file) = (root.clone(), programs.to_owned(), output.clone());
-        Job::new(name, output, Vec::new(), move || {
+        Job::new(name(format), [output], Vec::new(), move || {
             build(&root, &programs, format, &file)
         })
     };

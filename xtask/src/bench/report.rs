@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use super::timing::{Timing, WIDEST_SPREAD};
 use crate::Outcome;
 
-/// Two jobs to be set against each other: the first's time ÷ the second's.
-#[derive(Debug, Clone, Copy)]
+/// Jobs to be set against each other: the time of the first ones together ÷ that of the second ones.
+#[derive(Debug, Clone)]
 pub(super) struct Comparison {
-    pub(super) first: &'static str,
-    pub(super) second: &'static str,
+    pub(super) first: Vec<String>,
+    pub(super) second: Vec<String>,
     pub(super) target: Option<Target>,
 }
 
@@ -63,11 +63,12 @@ impl Report {
         tree: &Path,
         runs: usize,
         timings: Vec<Timing>,
-        comparisons: &[Comparison],
+        comparisons: Vec<Comparison>,
     ) -> Outcome<Self> {
-        let compared = comparisons.iter().filter_map(|&comparison| {
-            let find = |name| timings.iter().find(|timing| timing.name == name);
-            let ratio = ratio(find(comparison.first)?, find(comparison.second)?);
+        let compared = comparisons.into_iter().filter_map(|comparison| {
+            let find = |name: &String| timings.iter().find(|timing| timing.name == *name);
+            let all = |names: &[String]| names.iter().map(find).collect::<Option<Vec<_>>>();
+            let ratio = ratio(&all(&comparison.first)?, &all(&comparison.second)?);
             Some(Compared { comparison, ratio })
         });
         let compared = compared.collect();
@@ -114,7 +115,7 @@ impl Report {
                     Ok(_) => format!("{}: NOT met", target.text()),
                     Err(_) => format!("{}: not known", target.text()),
                 });
-            let (first, second) = (comparison.first, comparison.second);
+            let (first, second) = (names(&comparison.first), names(&comparison.second));
             line(
                 &mut text,
                 format_args!("| {first} | {second} | {shown} | {target} |"),
@@ -138,8 +139,8 @@ impl Report {
         });
         let ratios = self.compared.iter().map(|Compared { comparison, ratio }| {
             json!({
-                "first": comparison.first,
-                "second": comparison.second,
+                "first": names(&comparison.first),
+                "second": names(&comparison.second),
                 "ratio": ratio.as_ref().ok(),
                 "reason": ratio.as_ref().err(),
                 "target": comparison.target.map(Target::text),
@@ -162,9 +163,14 @@ fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     let _ = writeln!(text, "{arguments}");
 }
 
-/// Median ÷ median, unless either varied too much to have one.
-fn ratio(first: &Timing, second: &Timing) -> Result<f64, String> {
-    for timing in [first, second] {
+/// As the report calls jobs that are added up.
+fn names(jobs: &[String]) -> String {
+    jobs.join(" + ")
+}
+
+/// Sum of medians ÷ sum of medians, unless one of them varied too much to have one.
+fn ratio(first: &[&Timing], second: &[&Timing]) -> Result<f64, String> {
+    for timing in first.iter().chain(second) {
         if !timing.is_steady() {
             let spread = timing.spread();
             return Err(format!(
@@ -173,7 +179,8 @@ fn ratio(first: &Timing, second: &Timing) -> Result<f64, String> {
             ));
         }
     }
-    Ok(first.median() / second.median())
+    let sum = |timings: &[&Timing]| timings.iter().map(|timing| timing.median()).sum::<f64>();
+    Ok(sum(first) / sum(second))
 }
 
 /// Processor, number of them and kernel, as the numbers' context.
@@ -213,9 +220,9 @@ mod tests {
         fs::create_dir(dir.path().join("folder")).unwrap();
         fs::write(dir.path().join("folder/file"), "").unwrap();
         let timings = vec![timing("slow", &[8.0, 8.0, 9.0]), timing("fast", fast)];
-        let comparison = |second, target| Comparison {
-            first: "slow",
-            second,
+        let comparison = |second: &str, target| Comparison {
+            first: vec!["slow".to_owned()],
+            second: vec![second.to_owned()],
             target,
         };
         let comparisons = [
@@ -223,7 +230,7 @@ mod tests {
             comparison("fast", Some(Target::AtMost(1.0))),
             comparison("absent", None),
         ];
-        Report::new(dir.path(), 3, timings, &comparisons).unwrap()
+        Report::new(dir.path(), 3, timings, comparisons.to_vec()).unwrap()
     }
 
     #[test]
@@ -244,6 +251,14 @@ mod tests {
         );
         let json: Value = serde_json::from_str(&report.json().unwrap()).unwrap();
         assert_eq!(json["ratios"][0]["met"], true);
+    }
+
+    #[test]
+    fn times_of_several_jobs_are_added() {
+        let (one, two) = (timing("one", &[1.0, 1.0]), timing("two", &[3.0, 3.0]));
+        let ratio = ratio(&[&one, &two], &[&one]).unwrap();
+        assert!((ratio - 4.0).abs() < 1e-9);
+        assert_eq!(names(&["one".to_owned(), "two".to_owned()]), "one + two");
     }
 
     #[test]

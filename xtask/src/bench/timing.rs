@@ -8,15 +8,15 @@ pub(super) const WIDEST_SPREAD: f64 = 2.0;
 /// One job's rounds.
 #[derive(Debug, Clone)]
 pub(super) struct Timing {
-    pub(super) name: &'static str,
+    pub(super) name: String,
     pub(super) seconds: Vec<f64>,
     pub(super) output: Sizes,
 }
 
 impl Timing {
-    pub(super) fn new(name: &'static str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         Self {
-            name,
+            name: name.to_owned(),
             seconds: Vec::new(),
             output: Sizes::default(),
         }
@@ -57,7 +57,7 @@ impl Timing {
 pub(super) mod tests {
     use super::*;
 
-    pub(in crate::bench) fn timing(name: &'static str, seconds: &[f64]) -> Timing {
+    pub(in crate::bench) fn timing(name: &str, seconds: &[f64]) -> Timing {
         Timing {
             seconds: seconds.to_vec(),
             ..Timing::new(name)

@@ -128,7 +128,7 @@ pub(super) fn jobs(root: &DebianRoot, disk: &Disk, work: &Path) -> Outcome<Vec<J
             leavings.push(parts.raw.clone());
         }
         let target = output.clone();
-        Job::new(name, output, leavings, move || {
+        Job::new(name, [output], leavings, move || {
             parts.make()?;
             let Some(options) = conversion else {
                 return Ok(());
@@ -150,7 +150,7 @@ pub(super) fn tar(root: &DebianRoot, work: &Path) -> Outcome<Job> {
     tool("tar")?;
     let (tree, output) = (root.tree.clone(), work.join("tree.tar"));
     let file = output.clone();
-    Ok(Job::new("tar cf", output, Vec::new(), move || {
+    Ok(Job::new("tar cf", [output], Vec::new(), move || {
         quietly(
             tool("tar")?
                 .arg("--create")
