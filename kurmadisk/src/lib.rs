@@ -29,6 +29,7 @@
 //! | [`adjust`] | owners, modes, labels and more, changed by rules |
 //! | [`fs`] | FAT and ext4 |
 //! | [`boot`] | what makes a disk boot |
+//! | `package` | disks with the machines around them, as platforms take them (feature `packages`) |
 //! | `inspect` | what an image says of itself (feature `inspect`) |
 //! | `place` | [where something is written](spec::Place), for errors |
 //! | `assemble` | the plan as one map, and as an image |
@@ -46,6 +47,8 @@ pub mod fs;
 #[cfg(feature = "inspect")]
 pub mod inspect;
 pub mod layout;
+#[cfg(feature = "packages")]
+pub mod package;
 mod place;
 pub mod plan;
 pub mod source;

@@ -39,7 +39,7 @@ use crate::boot::BootSummary;
 use crate::fs::Volume;
 use crate::layout::{DiskLayout, PlacedPartition};
 use crate::spec::ImageSpec;
-use crate::tree::Tree;
+use crate::tree::{Timestamp, Tree};
 use identity::Identity;
 
 /// A disk, decided to the last byte; nothing of it is written yet.
@@ -47,6 +47,7 @@ use identity::Identity;
 pub struct Plan {
     name: String,
     identity: Uuid,
+    time: Timestamp,
     layout: DiskLayout,
     partitions: Vec<PlannedPartition>,
     boot: BootSummary,
@@ -75,6 +76,7 @@ impl Plan {
         Ok(Self {
             name: disk.name,
             identity: identity.image(),
+            time: disk.time,
             layout,
             partitions,
             boot,
@@ -91,6 +93,12 @@ impl Plan {
     #[must_use]
     pub fn identity(&self) -> Uuid {
         self.identity
+    }
+
+    /// The time of what has none of its own.
+    #[must_use]
+    pub fn time(&self) -> Timestamp {
+        self.time
     }
 
     /// The disk and its partition table.

@@ -11,7 +11,7 @@ use super::parse::Document;
 use crate::adjust::{IdRange, Owner};
 
 /// What is changed of a tree as it is read: keys of a single tree, or of `[trees]` for all of them.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct TreeChanges {
     /// Patterns of paths that are left out.

@@ -8,9 +8,11 @@ use uuid::Uuid;
 use super::changes::{Paths, TreeChanges};
 use super::layer::{Layer, layered};
 use super::located::Located;
+use super::machine::MachineSpec;
 use super::overrides::OverrideSpec;
 use super::parse::{Document, SpecError};
 use super::partition::PartitionSpec;
+use super::target::TargetSpecs;
 use super::tree::TreeList;
 use super::value::{Formats, Mode, Name, Number, SizeSpec};
 use crate::layout::Size;
@@ -58,6 +60,10 @@ pub struct ImageSpec {
     pub systemd_boot: Option<Located<PathBuf>>,
     /// Folder for uncompressed copies of archives while the image is made; memory without it.
     pub scratch: Option<Located<PathBuf>>,
+    /// The machine around the disk, in packages.
+    pub machine: MachineSpec,
+    /// What is special to each target of packages (`[target.NAME]`).
+    pub target: TargetSpecs,
     /// The disk and its table.
     pub disk: DiskSpec,
     /// The partitions (`[[partition]]`).
@@ -87,6 +93,8 @@ layered!(ImageSpec {
     efi_stub,
     systemd_boot,
     scratch,
+    machine,
+    target,
     disk,
     partitions,
     files,
@@ -218,6 +226,8 @@ impl ImageSpec {
             &mut self.file_contexts,
         ];
         self.trees.resolve_paths(folder);
+        self.machine.resolve_paths(folder);
+        self.target.resolve_paths(folder);
         for path in self
             .overrides
             .iter_mut()

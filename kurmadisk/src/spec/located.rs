@@ -15,6 +15,15 @@ pub struct Located<T> {
     pub place: Place,
 }
 
+/// Two are equal when their values are, wherever they were written.
+impl<T: PartialEq> PartialEq for Located<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl<T: Eq> Eq for Located<T> {}
+
 impl<T> Located<T> {
     /// What `change` makes of the value, at the same place.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Located<U> {

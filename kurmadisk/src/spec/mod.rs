@@ -15,6 +15,8 @@
 //! | `partition` | [`PartitionSpec`], [`FilesystemSpec`] |
 //! | `overrides` | [`OverrideSpec`], and files of them |
 //! | `changes` | [`TreeChanges`]: how they are changed |
+//! | `machine` | [`MachineSpec`]: the machine around the disk, in packages |
+//! | `target` | [`Target`], [`TargetSpec`]: what packages are made for |
 //! | `tree` | [`TreeList`]: where trees come from |
 //! | `value` | values with a syntax of their own: sizes, shares, types |
 //! | `parse` | reading TOML; the built-in layouts |
@@ -23,9 +25,11 @@ mod changes;
 mod image;
 mod layer;
 mod located;
+mod machine;
 mod overrides;
 mod parse;
 mod partition;
+mod target;
 mod tree;
 mod value;
 
@@ -33,10 +37,16 @@ pub use crate::place::Place;
 pub use changes::{IdRanges, Paths, Patterns, TreeChanges};
 pub use image::{DiskSpec, FileSpec, ImageSpec, TableKind};
 pub use located::Located;
+pub use machine::{
+    DiskController, Firmware, GuestOs, MacAddress, MachineSpec, Network, NicModel, NicSpec,
+};
 pub use overrides::{OverrideSpec, XattrSpec};
 pub use parse::{BUILT_IN_LAYOUTS, SpecError};
 pub use partition::{
     Content, ErrorsSpec, FilesystemKind, FilesystemSpec, PartitionSpec, ProfileSpec,
+};
+pub use target::{
+    ManifestDigest, OvfVersion, Target, TargetSpec, TargetSpecs, VirtualboxMachine, Wrap,
 };
 pub use tree::{TreeList, TreeSpec};
 pub use value::{

@@ -113,6 +113,7 @@ impl ImageSpec {
         })?;
         spec.locate(&document);
         spec.check_numbers()?;
+        spec.target.check()?;
         Ok(spec)
     }
 

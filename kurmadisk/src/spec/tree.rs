@@ -19,11 +19,11 @@ use crate::source::SourceKind;
 /// Trees that lie over one another, the lowest first; none is what a layer that says nothing has.
 ///
 /// Written as a text, a table, or a list of such.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TreeList(pub Vec<TreeSpec>);
 
 /// One tree: a text `[KIND:]PATH[#PART]`, or a table, which may have the keys of [`TreeChanges`] too.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TreeSpec {
     /// The folder, archive or image.
     pub path: Located<PathBuf>,

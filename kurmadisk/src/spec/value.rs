@@ -176,15 +176,59 @@ where
 
 macro_rules! deserialize_by_text {
     ($($name:ty => $expecting:literal),+ $(,)?) => {
-        $(impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        $(impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 crate::spec::value::by_text(deserializer, $expecting)
             }
         })+
     };
 }
 
-pub(super) use deserialize_by_text;
+/// A choice among names: an enum, and reading and showing it.
+macro_rules! named {
+    ($(#[$doc:meta])* $type:ident: $what:literal { $($(#[$variant_doc:meta])* $variant:ident = $name:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $type {
+            $($(#[$variant_doc])* $variant,)+
+        }
+
+        impl $type {
+            /// All there are.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// Its name in descriptions.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.name())
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                let found = Self::ALL.iter().find(|value| value.name() == text);
+                found.copied().ok_or_else(|| {
+                    let names: Vec<_> = Self::ALL.iter().map(|value| value.name()).collect();
+                    format!(concat!("{:?} is no ", $what, "; there are: {}"), text, names.join(", "))
+                })
+            }
+        }
+
+        crate::spec::value::deserialize_by_text! { $type => $what }
+    };
+}
+
+pub(super) use {deserialize_by_text, named};
 
 deserialize_by_text! {
     SizeSpec => "a size such as \"256 MiB\", \"auto\" or \"rest\"",

@@ -1,0 +1,106 @@
+//! Packages: what a platform takes, a disk image with the descriptions and archives around it.
+//!
+//! A package is decided as data before anything of the disk is written: which files it has, which archives, and
+//! what is in them. So several are written in the one pass that reads the disk. What depends on the written disks
+//! (their digests, their lengths) is a [`Member::Derived`], whose room is known beforehand.
+//!
+//! ```text
+//!  ImageSpec ──▶ Plan ──┐
+//!      │                ├──▶ Context ──▶ Package { files: plain ones and archives of members }
+//!      └──▶ Machine ────┘
+//! ```
+//!
+//! Each target is a module with one function `package(&Context) -> Result<Package, PackageError>`.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `machine` | [`Machine`]: the machine around the disk, every default decided |
+//! | `model` | [`Package`], [`Member`] and what they are made of |
+//! | `error` | [`PackageError`] |
+
+mod error;
+mod machine;
+mod model;
+
+pub use error::PackageError;
+pub use machine::{MacBlock, Machine, Nic};
+pub use model::{
+    Archive, ArchiveKind, Derive, DiskChoice, Facts, FileFacts, Member, Package, PackageFile,
+};
+
+use uuid::Uuid;
+
+use crate::plan::Plan;
+use crate::spec::ImageSpec;
+
+pub use crate::spec::{
+    DiskController, Firmware, GuestOs, MacAddress, ManifestDigest, Network, NicModel, OvfVersion,
+    Target, TargetSpec, VirtualboxMachine, Wrap,
+};
+
+/// What a package is made of.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The target.
+    pub target: Target,
+    /// What the description says for it.
+    pub options: TargetSpec,
+    /// The image's name; no part of a path.
+    pub name: String,
+    /// The plan's identity; identifiers within the package are derived from it.
+    pub identity: Uuid,
+    /// The disk's length in bytes.
+    pub disk_len: u64,
+    /// The machine around it.
+    pub machine: Machine,
+}
+
+impl Context {
+    /// What the package for `target` is made of, of the disk of `plan`, which is that of
+    /// [`ImageSpec::for_target`].
+    pub fn new(spec: &ImageSpec, plan: &Plan, target: Target) -> Result<Self, PackageError> {
+        Ok(Self {
+            target,
+            options: spec.clone().with_layout()?.target(target),
+            name: plan.name().to_owned(),
+            identity: plan.identity(),
+            disk_len: plan.layout().len_bytes(),
+            machine: Machine::new(spec, plan)?,
+        })
+    }
+
+    /// `NAME-TARGET.EXTENSION`: what a file of this package is called in the output folder.
+    #[must_use]
+    pub fn file_name(&self, extension: &str) -> String {
+        format!("{}-{}.{extension}", self.name, self.target)
+    }
+
+    /// `NAME-TARGET`: the folder that holds this package's files.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        format!("{}-{}", self.name, self.target)
+    }
+
+    /// The image's name in letters, digits, `.`, `_` and `-` of ASCII, for what takes nothing else; it begins with
+    /// a letter or digit.
+    #[must_use]
+    pub fn plain_name(&self) -> String {
+        let plain = |c: char| match c {
+            c if c.is_ascii_alphanumeric() || "._-".contains(c) => c,
+            _ => '_',
+        };
+        let name: String = self.name.chars().map(plain).collect();
+        let begins_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if begins_well {
+            name
+        } else {
+            format!("disk{name}")
+        }
+    }
+
+    /// The identifier of this package's part called `what`.
+    #[must_use]
+    pub fn derive(&self, what: &str) -> Uuid {
+        Uuid::new_v5(&self.identity, format!("{} {what}", self.target).as_bytes())
+    }
+}
