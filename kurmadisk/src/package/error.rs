@@ -28,14 +28,12 @@ pub enum PackageError {
     #[error(transparent)]
     Spec(#[from] SpecError),
     /// A target whose platform lacks what the description asks for.
-    #[error("the target {target} has no {what} {value}; it has: {choices}")]
+    #[error("the target {target} has no {value}; it has: {choices}")]
     NoSuchChoice {
         /// The target.
         target: Target,
-        /// What is chosen, such as `disk controller`.
-        what: &'static str,
         /// What was asked for.
-        value: &'static str,
+        value: String,
         /// What there is.
         choices: String,
     },

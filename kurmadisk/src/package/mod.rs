@@ -24,14 +24,15 @@ mod model;
 
 pub use error::PackageError;
 pub use machine::{MacBlock, Machine, Nic};
-pub use model::{
-    Archive, ArchiveKind, Derive, DiskChoice, Facts, FileFacts, Member, Package, PackageFile,
-};
+pub use model::{Archive, ArchiveKind, Derive, Facts, FileFacts, Member, Package, PackageFile};
 
+use std::fmt::Display;
+
+use kurmadisk_formats::image::FormatChoice;
 use uuid::Uuid;
 
 use crate::plan::Plan;
-use crate::spec::ImageSpec;
+use crate::spec::{ImageSpec, Located};
 
 pub use crate::spec::{
     DiskController, Firmware, GuestOs, MacAddress, ManifestDigest, Network, NicModel, OvfVersion,
@@ -96,6 +97,57 @@ impl Context {
         } else {
             format!("disk{name}")
         }
+    }
+
+    /// The disk in the file called `name`.
+    #[must_use]
+    pub fn disk(&self, name: impl Into<String>, choice: impl Into<FormatChoice>) -> Member {
+        Member::Disk {
+            name: name.into(),
+            choice: choice.into(),
+            identity: self.disk_identity(),
+        }
+    }
+
+    /// The identity of this package's disk image.
+    #[must_use]
+    pub fn disk_identity(&self) -> Uuid {
+        self.derive("disk image")
+    }
+
+    /// The controller that the disk is attached to: what the description says, if it is one of `known`, else the
+    /// first of these.
+    pub fn disk_controller(
+        &self,
+        known: &[DiskController],
+    ) -> Result<DiskController, PackageError> {
+        let asked = self.machine.disk_controller.as_ref();
+        self.one_of(asked, known, "disk-controller")
+    }
+
+    /// What a network card looks like: what the description says, if it is one of `known`, else the first of these.
+    pub fn nic_model(&self, nic: &Nic, known: &[NicModel]) -> Result<NicModel, PackageError> {
+        self.one_of(nic.model.as_ref(), known, "model")
+    }
+
+    fn one_of<T: Copy + PartialEq + Display>(
+        &self,
+        asked: Option<&Located<T>>,
+        known: &[T],
+        field: &'static str,
+    ) -> Result<T, PackageError> {
+        let chosen = asked.map(|asked| asked.value).or(known.first().copied());
+        chosen.filter(|value| known.contains(value)).ok_or_else(|| {
+            let names: Vec<_> = known.iter().map(T::to_string).collect();
+            let error = PackageError::NoSuchChoice {
+                target: self.target,
+                value: asked
+                    .map(|asked| asked.value.to_string())
+                    .unwrap_or_default(),
+                choices: names.join(", "),
+            };
+            error.near(asked, field)
+        })
     }
 
     /// The identifier of this package's part called `what`.

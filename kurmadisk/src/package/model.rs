@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use kurmadisk_formats::image::ImageFormat;
+use kurmadisk_formats::image::FormatChoice;
+use uuid::Uuid;
 
 use super::error::PackageError;
 
@@ -65,8 +66,10 @@ pub enum Member {
     Disk {
         /// Its name.
         name: String,
-        /// How it is written.
-        choice: DiskChoice,
+        /// How it is written. Formats of several files are none of a package's.
+        choice: FormatChoice,
+        /// The image's identity: two images that one hypervisor knows need two.
+        identity: Uuid,
     },
     /// What depends on other files of the package. Derived files are made when all disks are complete, in the
     /// order of the package, an archive of the package (as what it is derived from) counting as complete when its
@@ -91,15 +94,6 @@ impl Member {
         }
     }
 
-    /// The disk in this format.
-    #[must_use]
-    pub fn disk(name: impl Into<String>, format: ImageFormat) -> Self {
-        Self::Disk {
-            name: name.into(),
-            choice: DiskChoice { format },
-        }
-    }
-
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -107,13 +101,6 @@ impl Member {
             Self::Text { name, .. } | Self::Disk { name, .. } | Self::Derived { name, .. } => name,
         }
     }
-}
-
-/// How a disk of a package is written. Formats of several files are none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DiskChoice {
-    /// The image's format.
-    pub format: ImageFormat,
 }
 
 /// A function from what was written to a file's content.
