@@ -16,6 +16,8 @@ use crate::writer::{self, DiskWriter, FilledWriter, PlacedWriter};
 
 pub use crate::choice::{ChoiceError, FormatChoice, FormatList};
 pub use crate::format::{Adapter, ImageFormat, ImageOptions, PredictedSize, Tuning};
+#[cfg(feature = "vdi")]
+pub use crate::vdi::image_uuid as vdi_uuid;
 
 impl ImageFormat {
     /// All formats of this build of the library.

@@ -10,6 +10,7 @@ mod place;
 mod read;
 mod spec;
 
+pub use place::image_uuid;
 pub(crate) use read::open;
 
 use crate::format::{Format, Tunes, Writer};

@@ -115,11 +115,16 @@ fn header(
     header.blocks.set(number(disk.len().div_ceil(BLOCK))?);
     header.allocated.set(number(allocated)?);
     // VirtualBox refuses null UUIDs, and a second image with the same ones.
-    let derived = |name: &[u8]| spec::uuid_bytes(Uuid::new_v5(&options.identity, name));
-    header.create_uuid = derived(b"vdi create");
-    header.modify_uuid = derived(b"vdi modify");
+    header.create_uuid = spec::uuid_bytes(image_uuid(options.identity));
+    header.modify_uuid = spec::uuid_bytes(Uuid::new_v5(&options.identity, b"vdi modify"));
     header.geometry = geometry(disk.len().div_ceil(SECTOR))?;
     Ok(Bytes::copy_from_slice(header.as_bytes()))
+}
+
+/// The UUID by which VirtualBox knows the image of an identity.
+#[must_use]
+pub fn image_uuid(identity: Uuid) -> Uuid {
+    Uuid::new_v5(&identity, b"vdi create")
 }
 
 /// The geometry a BIOS gives a disk of so many sectors by LBA-assisted translation: 63 sectors, the

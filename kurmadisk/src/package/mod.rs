@@ -15,14 +15,30 @@
 //! | file | holds |
 //! |---|---|
 //! | `machine` | [`Machine`]: the machine around the disk, every default decided |
+//! | `guest_os` | what hypervisors call the system in it |
 //! | `model` | [`Package`], [`Member`] and what they are made of |
 //! | `error` | [`PackageError`] |
+//! | `vmware`, `ova`, `virtualbox`, `vagrant` | the targets |
+//! | `hardware` | the machine's hardware as a target has it |
+//! | `vmx`, `ovf`, `vbox` | descriptions of machines, in VMware's, the standard's and VirtualBox's words |
+//! | `xml` | writing XML |
 
 mod error;
+mod guest_os;
+mod hardware;
 mod machine;
 mod model;
+mod ova;
+mod ovf;
+mod vagrant;
+mod vbox;
+mod virtualbox;
+mod vmware;
+mod vmx;
+mod xml;
 
 pub use error::PackageError;
+pub use guest_os::GuestNames;
 pub use machine::{MacBlock, Machine, Nic};
 pub use model::{Archive, ArchiveKind, Derive, Facts, FileFacts, Member, Package, PackageFile};
 
@@ -38,6 +54,20 @@ pub use crate::spec::{
     DiskController, Firmware, GuestOs, MacAddress, ManifestDigest, Network, NicModel, OvfVersion,
     Target, TargetSpec, VirtualboxMachine, Wrap,
 };
+
+/// The package that `context` describes.
+pub fn package(context: &Context) -> Result<Package, PackageError> {
+    match context.target {
+        Target::Vmware => vmware::package(context),
+        Target::Ova => ova::package(context),
+        Target::Virtualbox => virtualbox::package(context),
+        Target::VagrantVirtualbox => vagrant::virtualbox(context),
+        Target::VagrantVmware => vagrant::vmware(context),
+        target => Err(PackageError::Value(format!(
+            "the target {target} is not made here"
+        ))),
+    }
+}
 
 /// What a package is made of.
 #[derive(Clone, Debug)]
@@ -107,6 +137,19 @@ impl Context {
             choice: choice.into(),
             identity: self.disk_identity(),
         }
+    }
+
+    /// The license that comes with the machine, if one does, in `folder`.
+    #[must_use]
+    pub fn license(&self, folder: &str) -> Option<Member> {
+        let license = self.machine.license.as_ref()?;
+        Some(Member::text(format!("{folder}/LICENSE"), license.as_str()))
+    }
+
+    /// The digests that an OVF's manifest shall have.
+    fn manifest_digest(&self) -> ManifestDigest {
+        let manifest = self.options.manifest.as_ref();
+        manifest.map_or(ManifestDigest::Sha256, |manifest| manifest.value)
     }
 
     /// The identity of this package's disk image.

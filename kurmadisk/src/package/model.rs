@@ -7,7 +7,9 @@ use std::sync::Arc;
 use kurmadisk_formats::image::FormatChoice;
 use uuid::Uuid;
 
+use super::Context;
 use super::error::PackageError;
+use crate::spec::Wrap;
 
 /// The files of one target. Their names, and those of the members of their archives, are unique in it.
 #[derive(Clone, Debug)]
@@ -16,6 +18,22 @@ pub struct Package {
     pub files: Vec<PackageFile>,
     /// Whether [`FileFacts::sha1`] is needed.
     pub sha1: bool,
+}
+
+impl Package {
+    /// `members`, whose names begin with the package's folder, in a zip archive or as they are.
+    #[must_use]
+    pub fn wrapped(context: &Context, wrap: Wrap, members: Vec<Member>) -> Self {
+        let files = match wrap {
+            Wrap::Folder => members.into_iter().map(PackageFile::Plain).collect(),
+            Wrap::Zip => vec![PackageFile::Archive(Archive {
+                name: context.file_name("zip"),
+                kind: ArchiveKind::Zip,
+                members,
+            })],
+        };
+        Self { files, sha1: false }
+    }
 }
 
 /// A file in the output folder.
