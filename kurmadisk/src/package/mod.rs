@@ -14,6 +14,7 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | [`archive`] | archives as places for images |
 //! | `machine` | [`Machine`]: the machine around the disk, every default decided |
 //! | `guest_os` | what hypervisors call the system in it |
 //! | `model` | [`Package`], [`Member`] and what they are made of |
@@ -23,6 +24,7 @@
 //! | `vmx`, `ovf`, `vbox` | descriptions of machines, in VMware's, the standard's and VirtualBox's words |
 //! | `xml` | writing XML |
 
+pub mod archive;
 mod error;
 mod guest_os;
 mod hardware;

@@ -23,7 +23,7 @@ mod members;
 mod pax;
 mod place;
 mod sparse;
-mod spec;
+pub(crate) mod spec;
 mod whiteout;
 
 use kurmadisk_formats::map::DiskMap;

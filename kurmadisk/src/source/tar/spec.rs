@@ -4,74 +4,74 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// Everything in an archive lies in blocks of so many bytes.
-pub(super) const BLOCK: u64 = 512;
+pub(crate) const BLOCK: u64 = 512;
 
 /// A block of an archive.
-pub(super) type Block = [u8; 512];
+pub(crate) type Block = [u8; 512];
 
 /// A header. GNU tar and star use the field `prefix` for more than a prefix.
 #[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C)]
-pub(super) struct Header {
-    pub(super) name: [u8; 100],
-    pub(super) mode: [u8; 8],
-    pub(super) uid: [u8; 8],
-    pub(super) gid: [u8; 8],
-    pub(super) size: [u8; 12],
-    pub(super) mtime: [u8; 12],
-    pub(super) checksum: [u8; 8],
-    pub(super) typeflag: u8,
-    pub(super) linkname: [u8; 100],
-    pub(super) magic: [u8; 6],
-    pub(super) version: [u8; 2],
+pub(crate) struct Header {
+    pub(crate) name: [u8; 100],
+    pub(crate) mode: [u8; 8],
+    pub(crate) uid: [u8; 8],
+    pub(crate) gid: [u8; 8],
+    pub(crate) size: [u8; 12],
+    pub(crate) mtime: [u8; 12],
+    pub(crate) checksum: [u8; 8],
+    pub(crate) typeflag: u8,
+    pub(crate) linkname: [u8; 100],
+    pub(crate) magic: [u8; 6],
+    pub(crate) version: [u8; 2],
     uname: [u8; 32],
     gname: [u8; 32],
-    pub(super) devmajor: [u8; 8],
-    pub(super) devminor: [u8; 8],
-    pub(super) prefix: [u8; 155],
+    pub(crate) devmajor: [u8; 8],
+    pub(crate) devminor: [u8; 8],
+    pub(crate) prefix: [u8; 155],
     pad: [u8; 12],
 }
 
 const _: () = assert!(size_of::<Header>() == 512);
 
 /// What GNU tar has in place of `prefix`, from byte 345 on, in its own format.
-#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C)]
-pub(super) struct GnuTail {
+pub(crate) struct GnuTail {
     times: [u8; 24],
     offset: [u8; 12],
     longnames: [u8; 4],
     unused: u8,
-    pub(super) sparse: [SparseEntry; 4],
-    pub(super) extended: u8,
-    pub(super) realsize: [u8; 12],
+    pub(crate) sparse: [SparseEntry; 4],
+    pub(crate) extended: u8,
+    pub(crate) realsize: [u8; 12],
     pad: [u8; 17],
 }
 
 const _: () = assert!(size_of::<GnuTail>() == 512 - 345);
 
 /// A block that continues the sparse map of a GNU header.
-#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C)]
-pub(super) struct SparseBlock {
-    pub(super) sparse: [SparseEntry; 21],
-    pub(super) extended: u8,
+pub(crate) struct SparseBlock {
+    pub(crate) sparse: [SparseEntry; 21],
+    pub(crate) extended: u8,
     pad: [u8; 7],
 }
 
 const _: () = assert!(size_of::<SparseBlock>() == 512);
 
 /// Where data lies in a sparse file.
-#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C)]
-pub(super) struct SparseEntry {
-    pub(super) offset: [u8; 12],
-    pub(super) len: [u8; 12],
+pub(crate) struct SparseEntry {
+    pub(crate) offset: [u8; 12],
+    pub(crate) len: [u8; 12],
 }
 
 /// Which rules a header follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialect {
+pub(crate) enum Dialect {
     /// Seventh Edition Unix: no magic.
     V7,
     /// POSIX.
@@ -83,7 +83,7 @@ pub(super) enum Dialect {
 }
 
 impl Header {
-    pub(super) fn dialect(&self) -> Dialect {
+    pub(crate) fn dialect(&self) -> Dialect {
         match &self.magic {
             b"ustar\0" if self.pad.ends_with(b"tar\0") => Dialect::Star,
             b"ustar\0" => Dialect::Ustar,
@@ -109,12 +109,20 @@ impl Header {
     }
 
     /// Whether the checksum is right.
-    pub(super) fn is_valid(&self) -> bool {
+    pub(crate) fn is_valid(&self) -> bool {
         octal(&self.checksum).is_some_and(|sum| self.sums().contains(&sum))
     }
 
+    /// Puts the checksum in, as six octal digits, NUL and a space; all else must be there already.
+    pub(crate) fn seal(&mut self) {
+        let [sum, _] = self.sums();
+        // 512 bytes of 255 at most: six digits.
+        let digits = format!("{sum:06o}\0 ");
+        self.checksum.copy_from_slice(digits.as_bytes());
+    }
+
     /// The name, with its prefix where there is one.
-    pub(super) fn path(&self) -> Vec<u8> {
+    pub(crate) fn path(&self) -> Vec<u8> {
         let prefix = match self.dialect() {
             Dialect::Ustar => &self.prefix[..],
             Dialect::Star => &self.prefix[..131],
@@ -130,14 +138,14 @@ impl Header {
 }
 
 /// A field of text: it ends with NUL unless it fills its field.
-pub(super) fn text(field: &[u8]) -> &[u8] {
+pub(crate) fn text(field: &[u8]) -> &[u8] {
     let end = field.iter().position(|byte| *byte == 0);
     &field[..end.unwrap_or(field.len())]
 }
 
 /// A number in octal digits, or with the first bit set in base 256, two's complement (GNU tar, star). An
 /// empty field is zero. `None` for anything else, and what 64 bits can't hold.
-pub(super) fn number(field: &[u8]) -> Option<i64> {
+pub(crate) fn number(field: &[u8]) -> Option<i64> {
     match field.split_first() {
         Some((first, rest)) if first & 0x80 != 0 => {
             // The second bit is the sign; the first only says what this is.
@@ -147,6 +155,18 @@ pub(super) fn number(field: &[u8]) -> Option<i64> {
             })
         }
         _ => octal(field),
+    }
+}
+
+/// Writes a number: eleven octal digits and NUL, and base 256 for what those don't reach (from 8 GiB on, and
+/// below zero).
+pub(crate) fn put_number(field: &mut [u8; 12], value: i64) {
+    if (0..1 << 33).contains(&value) {
+        field.copy_from_slice(format!("{value:011o}\0").as_bytes());
+    } else {
+        field[..4].fill(if value < 0 { 0xff } else { 0 });
+        field[4..].copy_from_slice(&value.to_be_bytes());
+        field[0] |= 0x80;
     }
 }
 
@@ -167,6 +187,17 @@ fn octal(field: &[u8]) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_read_as_they_were_written() {
+        let limit = 1 << 33;
+        for value in [0, 1, limit - 1, limit, i64::MAX, -1, i64::MIN] {
+            let mut field = [b'x'; 12];
+            put_number(&mut field, value);
+            assert_eq!(number(&field), Some(value));
+            assert_eq!(field[0] & 0x80 == 0, (0..limit).contains(&value));
+        }
+    }
 
     #[test]
     fn numbers_of_every_writer() {

@@ -1,0 +1,147 @@
+//! Zip archives.
+
+use std::io;
+use std::path::Path;
+
+use flate2::Compression;
+use kurmadisk::package::archive::Zip;
+use kurmadisk_fixtures::oracle::{self, Unpacker};
+use kurmadisk_formats::output::{NewFile, Output};
+use proptest::prelude::*;
+
+use super::{NAMES, TIME, assert_members};
+
+const UNPACKERS: [Unpacker; 2] = [Unpacker::Unzip, Unpacker::Bsdtar];
+
+#[derive(Clone, Debug)]
+struct File {
+    bytes: Vec<u8>,
+    whole: bool,
+    known: bool,
+    level: u32,
+}
+
+fn file() -> impl Strategy<Value = File> {
+    let noise = prop::collection::vec(any::<u8>(), 0..5000);
+    let repeated = (any::<u8>(), 0..300_000_usize).prop_map(|(byte, len)| vec![byte; len]);
+    let bytes = prop_oneof![noise, repeated];
+    let level = prop_oneof![Just(0), Just(1), Just(6)];
+    (bytes, any::<bool>(), any::<bool>(), level).prop_map(|(bytes, whole, known, level)| File {
+        bytes,
+        whole,
+        known,
+        level,
+    })
+}
+
+fn archive<'a>(files: impl IntoIterator<Item = (&'a str, &'a File)>, piece: usize) -> Vec<u8> {
+    let mut zip = Zip::new(Vec::new(), TIME);
+    for (name, file) in files {
+        let len = file.bytes.len() as u64;
+        if file.whole {
+            zip.add(name, &file.bytes).unwrap();
+            continue;
+        }
+        let level = Compression::new(file.level);
+        let mut member = zip.member(name, file.known.then_some(len), level).unwrap();
+        for (index, data) in file.bytes.chunks(piece).enumerate() {
+            if data.iter().any(|byte| *byte != 0) {
+                member.write_at((index * piece) as u64, data).unwrap();
+            }
+        }
+        member.set_len(len).unwrap();
+        assert_eq!(member.finish().unwrap(), len);
+    }
+    zip.finish().unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) })]
+
+    #[test]
+    fn what_was_put_in_comes_out(
+        files in prop::collection::vec(file(), 1..5),
+        piece in 64_usize..100_000,
+    ) {
+        let named = || NAMES.into_iter().zip(&files);
+        let bytes = archive(named(), piece);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.zip");
+        std::fs::write(&path, &bytes).unwrap();
+        let contents: Vec<_> = named().map(|(name, file)| (name.to_owned(), file.bytes.clone())).collect();
+        assert_members(&path, &contents, &UNPACKERS);
+        oracle::sevenzip_test(&path).unwrap();
+    }
+}
+
+#[test]
+fn a_member_is_written_forward_and_completed() {
+    let mut zip = Zip::new(Vec::new(), TIME);
+    let mut member = zip.member("a", None, Compression::fast()).unwrap();
+    member.write_at(10, b"abc").unwrap();
+    let error = member.write_at(5, b"x").unwrap_err().to_string();
+    assert!(error.contains("goes back"), "{error}");
+    assert!(member.set_len(12).is_err());
+    assert!(member.finish().is_err(), "its length was never set");
+}
+
+/// A file where zeros are holes.
+struct Holes(NewFile);
+
+impl Output for Holes {
+    fn write_at(&mut self, offset: u64, data: &[u8]) -> io::Result<()> {
+        match data.iter().position(|byte| *byte != 0) {
+            Some(start) => self.0.write_at(offset + start as u64, &data[start..]),
+            None => Ok(()),
+        }
+    }
+
+    fn set_len(&mut self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+/// Writes files of zeros that end with four other bytes, and asks the judges.
+fn check_large(files: &[(&str, u64, u32)], known: bool) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.zip");
+    let mut zip = Zip::new(Holes(NewFile::create(&path).unwrap()), TIME);
+    for (name, len, level) in files {
+        let level = Compression::new(*level);
+        let mut member = zip.member(name, known.then_some(*len), level).unwrap();
+        member.write_at(len - 4, b"last").unwrap();
+        member.set_len(*len).unwrap();
+        member.finish().unwrap();
+    }
+    zip.finish().unwrap().0.commit().unwrap();
+    let found = oracle::python_members(&path).unwrap();
+    let found: Vec<_> = found.iter().map(|member| member.size).collect();
+    let expected: Vec<_> = files.iter().map(|(_, len, _)| *len).collect();
+    assert_eq!(found, expected);
+    oracle::sevenzip_test(&path).unwrap();
+    for unpacker in UNPACKERS {
+        let listed = unpacker.list(&path).unwrap();
+        for len in &expected {
+            assert!(listed.contains(&len.to_string()), "{listed}");
+        }
+    }
+}
+
+const GIB: u64 = 1 << 30;
+
+/// Stored blocks make the archive as long as its member: the second one begins beyond 4 GiB.
+#[test]
+fn members_and_places_beyond_4_gib() {
+    check_large(&[("stored", 4 * GIB + 5, 0), ("behind", 5, 1)], true);
+}
+
+#[test]
+fn members_at_4_gib() {
+    check_large(&[("known", 4 * GIB - 1, 1), ("behind", 5, 1)], true);
+    check_large(&[("unknown", 4 * GIB - 1, 1), ("behind", 5, 1)], false);
+    check_large(&[("below", 4 * GIB - 2, 1), ("behind", 5, 1)], true);
+}

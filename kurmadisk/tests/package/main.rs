@@ -1,0 +1,3 @@
+//! Packages and the archives they come in, judged by other programs.
+
+mod archive;
