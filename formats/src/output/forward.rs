@@ -81,6 +81,11 @@ impl<W: Write> Forward<W> {
         }
     }
 
+    /// The writer, which got everything so far.
+    pub fn into_inner(self) -> W {
+        self.writer
+    }
+
     fn fill(&mut self, end: u64) -> io::Result<()> {
         while self.at < end {
             let zeros = zeros(end - self.at);

@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 use super::Output;
 use crate::error::EmitError;
 use crate::host;
+use crate::read_at::FileReader;
 
 /// A new file that takes its name only when [`commit`](Self::commit) is called.
 ///
@@ -60,6 +61,17 @@ impl NewFile {
             file,
             parts: Vec::new(),
         })
+    }
+
+    /// What was written so far, to be read again.
+    pub fn reader(&self) -> io::Result<FileReader> {
+        FileReader::new(self.file().try_clone()?)
+    }
+
+    /// The further files of the same image that were begun.
+    #[must_use]
+    pub fn parts(&self) -> &[Self] {
+        &self.parts
     }
 
     /// Gives the complete file its name, replacing what was there; its parts first.
@@ -178,7 +190,9 @@ fn named(path: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(".partial");
     // Opened here for the permissions of any new file, and for errors that don't show its name.
-    let open = |path: &Path| File::options().write(true).create_new(true).open(path);
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true);
+    let open = |path: &Path| options.open(path);
     builder.make_in(folder(path), open)
 }
 
@@ -192,6 +206,7 @@ fn folder(path: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::read_at::ReadAt;
 
     /// What hosts without unnamed files do.
     fn create_named(path: &Path) -> NewFile {
@@ -221,6 +236,9 @@ mod tests {
         let mut file = create_named(&path);
         file.write_at(0, b"new").unwrap();
         assert_eq!(count(), 2);
+        let mut read = [0; 3];
+        file.reader().unwrap().read_exact_at(0, &mut read).unwrap();
+        assert_eq!(&read, b"new");
         file.commit().unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert_eq!(count(), 1);

@@ -18,6 +18,8 @@
 //! | `machine` | [`Machine`]: the machine around the disk, every default decided |
 //! | `guest_os` | what hypervisors call the system in it |
 //! | `model` | [`Package`], [`Member`] and what they are made of |
+//! | `write` | [`Release`]: the files of packages, in one pass over each disk |
+//! | `place` | a file while it is written, digested on its way |
 //! | `error` | [`PackageError`] |
 //! | `vmware`, `ova`, `virtualbox`, `vagrant` | the targets |
 //! | `hardware` | the machine's hardware as a target has it |
@@ -38,11 +40,15 @@ mod virtualbox;
 mod vmware;
 mod vmx;
 mod xml;
+mod place;
+mod write;
 
 pub use error::PackageError;
 pub use guest_os::GuestNames;
 pub use machine::{MacBlock, Machine, Nic};
 pub use model::{Archive, ArchiveKind, Derive, Facts, FileFacts, Member, Package, PackageFile};
+
+pub use write::{Release, SUMS, WriteError, WrittenFile};
 
 use std::fmt::Display;
 

@@ -1,3 +1,4 @@
 //! Packages and the archives they come in, judged by other programs.
 
 mod archive;
+mod write;

@@ -5,24 +5,25 @@
 //! |---|---|
 //! | `tar` | tar archives, with members that are sparse, or whose size is known at their end only |
 //! | `zip` | zip archives, written strictly forward |
-//! | `forward` | offsets as a row, and a row as offsets |
+//! | `sequence` | a place as a writer |
 //! | `sparse` | a disk's data without its holes |
 //!
 //! Members are written one after another. Their times are the caller's, their owner is root, so the same members
 //! give the same bytes.
 
-mod forward;
+mod sequence;
 mod sparse;
 mod tar;
 mod zip;
 
 use std::io;
 
+pub(super) use sequence::Sequence;
 pub use sparse::data_stretches;
 pub use tar::{Room, SparseMember, Tar, TarMember};
 pub use zip::{Zip, ZipMember};
 
 /// An archive can't hold what it was given.
-fn fault(message: impl Into<String>) -> io::Error {
+pub(super) fn fault(message: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, message.into())
 }

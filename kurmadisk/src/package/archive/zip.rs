@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
-use kurmadisk_formats::output::Output;
+use kurmadisk_formats::output::{Forward, Output};
 use rawzip::extra_fields::ExtraFieldId;
 use rawzip::time::UtcDateTime;
 use rawzip::{CompressionMethod, DataDescriptorOutput, Header, ZipArchiveWriter, ZipEntryWriter};
 
 use super::fault;
-use super::forward::{Row, Sequence};
+use super::sequence::Sequence;
 
 /// A zip archive in the making. Its members are regular files with mode 0644 and one time.
 #[derive(Debug)]
@@ -74,8 +74,8 @@ impl<O: Output> Zip<O> {
             checksum: crc32fast::Hasher::new(),
         };
         Ok(ZipMember {
-            row: Row::new(content),
-            path: &self.path,
+            out: Forward::new(content, &self.path),
+            len: None,
         })
     }
 
@@ -88,8 +88,9 @@ impl<O: Output> Zip<O> {
 /// A file of a zip archive while it is written; [`finish`](Self::finish) completes it.
 #[derive(Debug)]
 pub struct ZipMember<'a, O: Output> {
-    row: Row<Content<'a, O>>,
-    path: &'a Path,
+    out: Forward<Content<'a, O>>,
+    /// The length it was given.
+    len: Option<u64>,
 }
 
 /// What a member's bytes become: a deflated stream and a checksum.
@@ -106,30 +107,35 @@ impl<O: Output> Write for Content<'_, O> {
         Ok(written)
     }
 
+    /// Nothing: to flush what is deflated would make it longer.
     fn flush(&mut self) -> io::Result<()> {
-        self.deflate.flush()
+        Ok(())
     }
 }
 
 impl<O: Output> Output for ZipMember<'_, O> {
     fn write_at(&mut self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.row.write_at(offset, data)
+        self.out.write_at(offset, data)
     }
 
     fn set_len(&mut self, len: u64) -> io::Result<()> {
-        self.row.set_len(len)
+        self.out.set_len(len)?;
+        self.len = Some(len);
+        Ok(())
     }
 
     fn path(&self) -> &Path {
-        self.path
+        self.out.path()
     }
 }
 
 impl<O: Output> ZipMember<'_, O> {
     /// Completes the file, and tells its length in bytes.
     pub fn finish(self) -> io::Result<u64> {
-        let (content, len) = self.row.finish();
-        let len = len.ok_or_else(|| fault("a member was not completed"))?;
+        let len = self
+            .len
+            .ok_or_else(|| fault("a member was not completed"))?;
+        let content = self.out.into_inner();
         let entry = content.deflate.finish()?;
         let checksum = content.checksum.finalize();
         let end = DataDescriptorOutput::new(checksum, len);

@@ -80,8 +80,7 @@ fn a_member_is_written_forward_and_completed() {
     let mut member = zip.member("a", None, Compression::fast()).unwrap();
     member.write_at(10, b"abc").unwrap();
     let error = member.write_at(5, b"x").unwrap_err().to_string();
-    assert!(error.contains("goes back"), "{error}");
-    assert!(member.set_len(12).is_err());
+    assert!(error.contains("go back"), "{error}");
     assert!(member.finish().is_err(), "its length was never set");
 }
 
