@@ -34,14 +34,14 @@ mod machine;
 mod model;
 mod ova;
 mod ovf;
+mod place;
 mod vagrant;
 mod vbox;
 mod virtualbox;
 mod vmware;
 mod vmx;
-mod xml;
-mod place;
 mod write;
+mod xml;
 
 pub use error::PackageError;
 pub use guest_os::GuestNames;

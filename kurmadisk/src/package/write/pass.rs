@@ -205,11 +205,11 @@ impl<'p> OpenPackage<'p> {
                         name,
                         format: choice.format,
                         options: pass.options(name, choice, identity),
-                        out: ImageOut::Archived(if is_asked {
+                        out: ImageOut::Archived(Box::new(if is_asked {
                             Digested::new(image, sha1)
                         } else {
                             Digested::without(image)
-                        }),
+                        })),
                     });
                 }
                 _ => {}
@@ -295,7 +295,7 @@ impl Pass<'_> {
     fn options(&self, name: &str, choice: FormatChoice, identity: Uuid) -> ImageOptions {
         let mut options = self.options.clone();
         options.identity = identity;
-        options.file_name = name.rsplit('/').next().unwrap_or(name).to_owned();
+        options.file_name = name.rsplit('/').take(1).collect();
         options.tuning = choice.tuning;
         options
     }
@@ -319,7 +319,7 @@ struct Image<'a, 'p> {
 
 enum ImageOut<'a> {
     Plain(&'a mut Place),
-    Archived(Digested<Box<dyn WrappedImage + 'a>>),
+    Archived(Box<Digested<Box<dyn WrappedImage + 'a>>>),
 }
 
 impl<'p> Image<'_, 'p> {
