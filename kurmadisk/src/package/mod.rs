@@ -52,7 +52,7 @@ pub use write::{Release, SUMS, WriteError, WrittenFile};
 
 use std::fmt::Display;
 
-use kurmadisk_formats::image::FormatChoice;
+use kurmadisk_formats::image::{Adapter, FormatChoice, ImageFormat};
 use uuid::Uuid;
 
 use crate::plan::Plan;
@@ -145,6 +145,20 @@ impl Context {
             choice: choice.into(),
             identity: self.disk_identity(),
         }
+    }
+
+    /// The disk in the VMDK called `name`, of a kind that fits its controller: VMware looks at what the image says of it.
+    fn vmdk(
+        &self,
+        name: impl Into<String>,
+        format: ImageFormat,
+        controller: DiskController,
+    ) -> Member {
+        let mut choice = FormatChoice::from(format);
+        if controller == DiskController::Ide {
+            choice.tuning.adapter = Some(Adapter::Ide);
+        }
+        self.disk(name, choice)
     }
 
     /// The license that comes with the machine, if one does, in `folder`.

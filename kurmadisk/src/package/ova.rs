@@ -1,7 +1,5 @@
 //! An appliance in one file: a tar archive of an OVF, its manifest, and a compressed disk (DSP0243, section 6.4).
 
-use kurmadisk_formats::image::ImageFormat;
-
 use super::model::{Archive, ArchiveKind, Package, PackageFile};
 use super::ovf::{self, Manifest, Ovf};
 use super::{Context, PackageError};
@@ -15,9 +13,11 @@ pub(super) fn package(context: &Context) -> Result<Package, PackageError> {
     let document = format!("{name}.ovf");
     let digest = context.manifest_digest();
     let manifest = Manifest::new(digest, [document.clone(), disk.clone()]);
-    let mut members = vec![Ovf::new(context, &ovf::CHOICES, &disk)?.member(document)];
+    let ovf = Ovf::new(context, &ovf::CHOICES, disk)?;
+    let disk = ovf.disk(context);
+    let mut members = vec![ovf.member(document)];
     members.extend(manifest.member(format!("{name}.mf")));
-    members.push(context.disk(disk, ImageFormat::VmdkStream));
+    members.push(disk);
     Ok(Package {
         files: vec![PackageFile::Archive(Archive {
             name: format!("{}.ova", context.name),

@@ -18,11 +18,13 @@ const ARCHITECTURE: &str = "amd64";
 pub(super) fn virtualbox(context: &Context) -> Result<Package, PackageError> {
     let disk = "box-disk1.vmdk";
     let mac = nat_card(context)?.address(MacBlock::Virtualbox);
+    let ovf = Ovf::new(context, &virtualbox::CHOICES, disk)?;
+    let file = ovf.disk(context);
     let members = vec![
         metadata(&Provider::new("virtualbox"))?,
         vagrantfile(&format!("config.vm.base_mac = \"{}\"", vbox::digits(mac))),
-        Ovf::new(context, &virtualbox::CHOICES, disk)?.member("box.ovf"),
-        context.disk(disk, ImageFormat::VmdkStream),
+        ovf.member("box.ovf"),
+        file,
     ];
     boxed(context, "virtualbox", ArchiveKind::Tar, members)
 }
@@ -32,11 +34,12 @@ pub(super) fn vmware(context: &Context) -> Result<Package, PackageError> {
     nat_card(context)?;
     let name = context.plain_name();
     let disk = format!("{name}.vmdk");
-    let machine = vmx::text(context, &disk, Addresses::Generated)?;
+    let hardware = vmx::hardware(context)?;
+    let machine = vmx::text(context, &hardware, &disk, Addresses::Generated);
     let members = vec![
         metadata(&Provider::new("vmware_desktop"))?,
         Member::text(format!("{name}.vmx"), machine),
-        context.disk(disk, ImageFormat::Vmdk),
+        context.vmdk(disk, ImageFormat::Vmdk, hardware.controller),
     ];
     boxed(context, "vmware_desktop", ArchiveKind::TarGz, members)
 }

@@ -54,12 +54,8 @@ fn imported(
 ) -> Result<Vec<Member>, PackageError> {
     let (document, disk) = (format!("{name}.ovf"), format!("{name}-disk1.vmdk"));
     let manifest = Manifest::new(digest, [document.clone(), disk.clone()]).within(folder);
-    let mut members = vec![
-        context.disk(format!("{folder}/{disk}"), ImageFormat::VmdkStream),
-        Ovf::new(context, &CHOICES, &disk)?
-            .within(folder)
-            .member(document),
-    ];
+    let ovf = Ovf::new(context, &CHOICES, disk)?.within(folder);
+    let mut members = vec![ovf.disk(context), ovf.member(document)];
     members.extend(manifest.member(format!("{name}.mf")));
     Ok(members)
 }

@@ -12,13 +12,13 @@ pub(super) fn package(context: &Context) -> Result<Package, PackageError> {
     let folder = context.folder();
     let name = context.plain_name();
     let disk = format!("{name}.vmdk");
+    let hardware = vmx::hardware(context)?;
+    let machine = vmx::text(context, &hardware, &disk, Addresses::Planned);
+    let file = format!("{folder}/{disk}");
     let mut members = vec![
-        Member::text(
-            format!("{folder}/{name}.vmx"),
-            vmx::text(context, &disk, Addresses::Planned)?,
-        ),
+        Member::text(format!("{folder}/{name}.vmx"), machine),
         // A disk that VMware runs as it is, and grows.
-        context.disk(format!("{folder}/{disk}"), ImageFormat::Vmdk),
+        context.vmdk(file, ImageFormat::Vmdk, hardware.controller),
     ];
     members.extend(context.license(&folder));
     let wrap = context.options.wrap.as_ref();

@@ -37,13 +37,18 @@ pub(super) enum Addresses {
     Generated,
 }
 
+/// The machine's hardware as VMware has it.
+pub(super) fn hardware(context: &Context) -> Result<Hardware, PackageError> {
+    Hardware::new(context, &CHOICES)
+}
+
 /// The machine of `context`, with its disk in the file called `disk`.
 pub(super) fn text(
     context: &Context,
+    hardware: &Hardware,
     disk: &str,
     addresses: Addresses,
-) -> Result<String, PackageError> {
-    let hardware = Hardware::new(context, &CHOICES)?;
+) -> String {
     let mut vmx = Vmx::default();
     general(&mut vmx, context);
     bridges(&mut vmx);
@@ -54,7 +59,7 @@ pub(super) fn text(
     if context.machine.serial {
         serial(&mut vmx, &context.plain_name());
     }
-    Ok(vmx.text)
+    vmx.text
 }
 const TRUE: &str = "TRUE";
 const FALSE: &str = "FALSE";

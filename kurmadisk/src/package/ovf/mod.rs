@@ -14,6 +14,8 @@ mod manifest;
 
 pub(super) use manifest::Manifest;
 
+use kurmadisk_formats::image::ImageFormat;
+
 use super::hardware::{Choices, Hardware};
 use super::model::{Derive, Member};
 use super::vbox::{self, DiskImage};
@@ -87,7 +89,13 @@ impl Ovf {
         }
     }
 
-    /// The file called `name`: it tells the length of the disk's, which is known only when that is complete, so
+    /// The disk's file: compressed, as appliances have it.
+    pub fn disk(&self, context: &Context) -> Member {
+        let name = format!("{}{}", self.folder, self.disk);
+        context.vmdk(name, ImageFormat::VmdkStream, self.hardware.controller)
+    }
+
+    /// The document in the file called `name`: it tells the length of the disk's, which is known only when that is complete, so
     /// space behind the root element fills up what a shorter number leaves.
     pub fn member(self, name: impl Into<String>) -> Member {
         let room = self.text(u64::MAX).len();
@@ -238,11 +246,6 @@ impl Ovf {
         xml.element("OperatingSystemSection", &attributes, |xml| {
             xml.leaf("Info", &[], "The system that runs in the machine");
             xml.leaf("Description", &[], names.title);
-            xml.leaf(
-                "vbox:OSType",
-                &[("ovf:required", "false")],
-                names.virtualbox,
-            );
         });
     }
 
