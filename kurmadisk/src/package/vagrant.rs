@@ -140,9 +140,11 @@ fn catalogue(
     let name = name.map_or_else(|| context.plain_name(), |name| name.value.clone());
     let description = context.machine.description.clone();
     let version = version(context)?;
+    // Vagrant takes a name alone for a file in the folder it is called from, and the same escapes in it.
+    let file = percent(archive);
     let url = match &context.options.url {
-        Some(url) => format!("{}/{}", url.value.trim_end_matches('/'), percent(archive)),
-        None => archive.to_owned(),
+        Some(url) => format!("{}/{file}", url.value.trim_end_matches('/')),
+        None => file,
     };
     let archive = archive.to_owned();
     let text = move |checksum: &str| {
