@@ -21,21 +21,34 @@
 //! | `write` | [`Release`]: the files of packages, in one pass over each disk |
 //! | `place` | a file while it is written, digested on its way |
 //! | `error` | [`PackageError`] |
-//! | `vmware`, `ova`, `virtualbox`, `vagrant` | the targets |
+//! | `vmware`, `ova`, `virtualbox`, `vagrant`, `vagrant_libvirt` | targets on a desk |
+//! | `openstack`, `aws`, `gce`, `azure`, `hyperv`, `proxmox`, `libvirt` | targets in clouds and on servers |
+//! | `cloud`, `names`, `json` | what these tell, names as they take them, and writing JSON |
 //! | `hardware` | the machine's hardware as a target has it |
 //! | `vmx`, `ovf`, `vbox` | descriptions of machines, in VMware's, the standard's and VirtualBox's words |
 //! | `xml` | writing XML |
 
 pub mod archive;
+mod aws;
+mod azure;
+mod cloud;
 mod error;
+mod gce;
 mod guest_os;
 mod hardware;
+mod hyperv;
+mod json;
+mod libvirt;
 mod machine;
 mod model;
+mod names;
+mod openstack;
 mod ova;
 mod ovf;
 mod place;
+mod proxmox;
 mod vagrant;
+mod vagrant_libvirt;
 mod vbox;
 mod virtualbox;
 mod vmware;
@@ -59,8 +72,8 @@ use crate::plan::Plan;
 use crate::spec::{ImageSpec, Located};
 
 pub use crate::spec::{
-    DiskController, Firmware, GuestOs, MacAddress, ManifestDigest, Network, NicModel, OvfVersion,
-    Target, TargetSpec, VirtualboxMachine, Wrap,
+    DiskController, Firmware, GuestOs, ImportFormat, MacAddress, ManifestDigest, Network, NicModel,
+    OvfVersion, Target, TargetSpec, VirtualboxMachine, Wrap,
 };
 
 /// The package that `context` describes.
@@ -71,9 +84,14 @@ pub fn package(context: &Context) -> Result<Package, PackageError> {
         Target::Virtualbox => virtualbox::package(context),
         Target::VagrantVirtualbox => vagrant::virtualbox(context),
         Target::VagrantVmware => vagrant::vmware(context),
-        target => Err(PackageError::Value(format!(
-            "the target {target} is not made here"
-        ))),
+        Target::Openstack => openstack::package(context),
+        Target::Aws => aws::package(context),
+        Target::Gce => gce::package(context),
+        Target::Azure => azure::package(context),
+        Target::Hyperv => hyperv::package(context),
+        Target::Proxmox => proxmox::package(context),
+        Target::Libvirt => libvirt::package(context),
+        Target::VagrantLibvirt => vagrant_libvirt::package(context),
     }
 }
 

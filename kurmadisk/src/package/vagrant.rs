@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::model::{Archive, ArchiveKind, Derive, Member, Package, PackageFile};
 use super::ovf::Ovf;
 use super::vmx::{self, Addresses};
-use super::{Context, Facts, MacBlock, PackageError, vbox, virtualbox};
+use super::{Context, Facts, MacBlock, PackageError, json, names, vbox, virtualbox};
 use crate::spec::Network;
 
 /// What Vagrant calls processors of x86-64.
@@ -52,7 +52,7 @@ pub(super) struct Provider {
 }
 
 impl Provider {
-    fn new(provider: &'static str) -> Self {
+    pub(super) fn new(provider: &'static str) -> Self {
         Self {
             provider,
             architecture: ARCHITECTURE,
@@ -62,7 +62,7 @@ impl Provider {
 
 /// `metadata.json`, which Vagrant wants in every box.
 pub(super) fn metadata(told: &impl Serialize) -> Result<Member, PackageError> {
-    Ok(Member::text("metadata.json", json(told)?))
+    Ok(Member::text("metadata.json", json::document(told)?))
 }
 
 /// The settings a box brings with it: one statement.
@@ -141,14 +141,14 @@ fn catalogue(
     let description = context.machine.description.clone();
     let version = version(context)?;
     // Vagrant takes a name alone for a file in the folder it is called from, and the same escapes in it.
-    let file = percent(archive);
+    let file = names::percent(archive);
     let url = match &context.options.url {
         Some(url) => format!("{}/{file}", url.value.trim_end_matches('/')),
         None => file,
     };
     let archive = archive.to_owned();
     let text = move |checksum: &str| {
-        json(&Catalogue {
+        json::document(&Catalogue {
             name: &name,
             description: description.as_deref(),
             versions: [Version {
@@ -201,34 +201,4 @@ fn version(context: &Context) -> Result<String, PackageError> {
         "machine.version: {version:?} is no version of a box for the target {}; write one such as \"1.2.3\"",
         context.target
     )))
-}
-
-/// A name as a part of a URL's path (RFC 3986, section 2.3).
-fn percent(name: &str) -> String {
-    let mut encoded = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push('%');
-            encoded.push_str(&data_encoding::HEXUPPER.encode(&[byte]));
-        }
-    }
-    encoded
-}
-
-fn json(told: &impl Serialize) -> Result<String, PackageError> {
-    let text = serde_json::to_string_pretty(told);
-    let text = text.map_err(|error| PackageError::Value(error.to_string()))?;
-    Ok(text + "\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_encoded() {
-        assert_eq!(percent("a b-1.2_x~ä.box"), "a%20b-1.2_x~%C3%A4.box");
-    }
 }

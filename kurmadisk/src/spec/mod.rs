@@ -46,7 +46,8 @@ pub use partition::{
     Content, ErrorsSpec, FilesystemKind, FilesystemSpec, PartitionSpec, ProfileSpec,
 };
 pub use target::{
-    ManifestDigest, OvfVersion, Target, TargetSpec, TargetSpecs, VirtualboxMachine, Wrap,
+    ImportFormat, ManifestDigest, OvfVersion, Target, TargetSpec, TargetSpecs, VirtualboxMachine,
+    Wrap,
 };
 pub use tree::{TreeList, TreeSpec};
 pub use value::{

@@ -87,6 +87,18 @@ named! {
     }
 }
 
+named! {
+    /// The format of a disk that a cloud imports.
+    ImportFormat: "format for the import" {
+        /// VMware's stream-optimized VMDK: compressed.
+        VmdkStream = "vmdk-stream",
+        /// The disk itself.
+        Raw = "raw",
+        /// A dynamic VHD.
+        Vhd = "vhd",
+    }
+}
+
 /// What is special to one target (`[target.NAME]`).
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -103,6 +115,10 @@ pub struct TargetSpec {
     pub manifest: Option<Located<ManifestDigest>>,
     /// What describes the machine to VirtualBox.
     pub with: Option<Located<VirtualboxMachine>>,
+    /// In which format a cloud imports the disk.
+    pub format: Option<Located<ImportFormat>>,
+    /// The bucket that the disk is uploaded to for a cloud's import.
+    pub bucket: Option<Located<String>>,
     /// Vagrant: the box's name, such as `kurma/kurmaos`.
     pub box_name: Option<Located<String>>,
     /// Vagrant: where the box will lie; the catalogue's folder without it.
@@ -116,20 +132,26 @@ layered!(TargetSpec {
     ovf,
     manifest,
     with,
+    format,
+    bucket,
     box_name,
     url,
 });
 
 impl TargetSpec {
     /// The keys that not every target has: the name, where it was written, and the targets.
-    fn keys(&self) -> [(&'static str, Option<&Place>, &'static [Target]); 6] {
-        use Target::{Ova, VagrantLibvirt, VagrantVirtualbox, VagrantVmware, Virtualbox, Vmware};
+    fn keys(&self) -> [(&'static str, Option<&Place>, &'static [Target]); 8] {
+        use Target::{
+            Aws, Gce, Libvirt, Openstack, Ova, Proxmox, VagrantLibvirt, VagrantVirtualbox,
+            VagrantVmware, Virtualbox, Vmware,
+        };
+        const WRAPPED: &[Target] = &[Vmware, Virtualbox, Openstack, Proxmox, Libvirt];
         const BOXES: &[Target] = &[VagrantVirtualbox, VagrantVmware, VagrantLibvirt];
         fn place<T>(key: Option<&Located<T>>) -> Option<&Place> {
             key.map(|key| &key.place)
         }
         [
-            ("wrap", place(self.wrap.as_ref()), &[Vmware, Virtualbox]),
+            ("wrap", place(self.wrap.as_ref()), WRAPPED),
             ("ovf", place(self.ovf.as_ref()), &[Ova, Virtualbox]),
             (
                 "manifest",
@@ -137,6 +159,8 @@ impl TargetSpec {
                 &[Ova, Virtualbox],
             ),
             ("with", place(self.with.as_ref()), &[Virtualbox]),
+            ("format", place(self.format.as_ref()), &[Aws]),
+            ("bucket", place(self.bucket.as_ref()), &[Aws, Gce]),
             ("box-name", place(self.box_name.as_ref()), BOXES),
             ("url", place(self.url.as_ref()), BOXES),
         ]
