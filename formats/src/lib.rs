@@ -21,6 +21,7 @@
 //! | [`open`] | opening an image again: its disk, its allocation, what it says of itself |
 //! | [`emit`] | a map's bytes as they are, and progress |
 //! | [`output`] | files that appear when complete, pipes, and memory |
+//! | `compress` | an output that compresses whatever is written to it |
 //! | [`read_at`] | reading at any offset: files, windows, adapters |
 //! | [`host`] | the calls that differ between operating systems |
 //! | [`error`] | one error type per area |
@@ -83,6 +84,8 @@
 mod blocks;
 mod buffer;
 mod choice;
+#[cfg(feature = "compress")]
+pub mod compress;
 pub mod emit;
 pub mod error;
 mod format;
@@ -99,7 +102,7 @@ pub mod output;
 #[cfg(feature = "vmdk")]
 mod parts;
 mod placement;
-#[cfg(feature = "compressed-blocks")]
+#[cfg(any(feature = "compress", feature = "compressed-blocks"))]
 mod pool;
 #[cfg(feature = "qcow2")]
 mod qcow2;

@@ -119,7 +119,7 @@ impl Window {
     }
 }
 
-#[cfg(feature = "compressed-blocks")]
+#[cfg(any(feature = "compress", feature = "compressed-blocks"))]
 /// Whether all bytes are zeros.
 pub(crate) fn is_zero(data: &[u8]) -> bool {
     // Pieces without an early exit inside: the compiler makes vector code of them.

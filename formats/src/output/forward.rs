@@ -124,7 +124,8 @@ fn zeros(len: u64) -> &'static [u8] {
     &ZEROS[..len]
 }
 
-fn backwards(path: &Path, offset: u64) -> io::Error {
+/// Writing before what is written already.
+pub(crate) fn backwards(path: &Path, offset: u64) -> io::Error {
     let path = path.display();
     let reason = format!("{path} is written from begin to end, and can't go back to byte {offset}");
     io::Error::new(io::ErrorKind::Unsupported, reason)

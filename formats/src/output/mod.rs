@@ -6,6 +6,8 @@ mod new_file;
 use std::io;
 use std::path::Path;
 
+#[cfg(feature = "compress")]
+pub(crate) use forward::backwards;
 pub use forward::{Filled, Forward};
 pub use new_file::{NewFile, commit_all};
 

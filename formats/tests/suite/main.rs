@@ -16,8 +16,10 @@
 //! | `qcow2` | the tables of qcow2 files; those of qemu in all variants |
 //! | `vhd` | the structures of VHD files, sizes, bitmaps; images of qemu |
 //! | `vhdx` | the structures of VHDX files, sizes; images of qemu |
+//! | `compress` | compressed files against the programs of their formats, however they are written |
 //! | `hostile` | damaged images: an error or wrong bytes, never a panic |
 
+mod compress;
 mod containers;
 mod deflate;
 mod emit;
