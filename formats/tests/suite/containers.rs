@@ -13,14 +13,16 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use crate::support::{
-    GIB, KIB, MIB, SECTOR, TIB, assert_holds, assert_judges_agree, disk, image, image_file, noise,
-    number, open_bytes, opened, options, prose, qemu_name,
+    GIB, KIB, MIB, SECTOR, TIB, assert_holds, assert_judges_agree, disk, files, image, image_file,
+    noise, number, open_bytes, opened, options, prose, qemu_name,
 };
 
 const CONTAINERS: &[ImageFormat] = &[
     ImageFormat::Vdi,
     ImageFormat::VdiFixed,
     ImageFormat::Vmdk,
+    ImageFormat::VmdkFlat,
+    ImageFormat::VmdkSplit,
     ImageFormat::VmdkStream,
     ImageFormat::Qcow2,
     ImageFormat::Qcow2V2,
@@ -35,6 +37,8 @@ const CONTAINERS: &[ImageFormat] = &[
 const GROWING: &[ImageFormat] = &[
     ImageFormat::Vdi,
     ImageFormat::Vmdk,
+    ImageFormat::VmdkFlat,
+    ImageFormat::VmdkSplit,
     ImageFormat::VmdkStream,
     ImageFormat::Qcow2,
     ImageFormat::Qcow2V2,
@@ -129,13 +133,14 @@ fn more_than_two_tib_of_disk_with_little_in_it() {
     );
     for format in [
         ImageFormat::Vdi,
+        ImageFormat::VmdkFlat,
         ImageFormat::VmdkStream,
         ImageFormat::Vhdx,
         ImageFormat::Qcow2,
         ImageFormat::Qcow2V2,
         ImageFormat::Qcow2Compressed,
     ] {
-        assert_holds(&open_bytes(&image(format, &map, &options(2))), &map, format);
+        assert_holds(&opened(format, &map, &options(2)), &map, format);
     }
     // qemu-img reads every hole of such a disk: its header and tables alone are judged.
     let dir = tempfile::tempdir().unwrap();
@@ -153,6 +158,10 @@ fn more_than_two_tib_of_disk_with_little_in_it() {
 
     for (format, len) in [
         (ImageFormat::Vmdk, 2 * TIB + 1),
+        (ImageFormat::VmdkSplit, 2 * TIB + 1),
+        (ImageFormat::VmdkSplit, 0),
+        (ImageFormat::VmdkFlat, (62 << 40) + 1),
+        (ImageFormat::VmdkFlat, 0),
         (ImageFormat::VmdkStream, (62 << 40) + 1),
         (ImageFormat::Vdi, 513 * TIB),
         (ImageFormat::Qcow2, 2048 * TIB + 1),
@@ -184,6 +193,8 @@ fn more_than_two_tib_of_disk_with_little_in_it() {
     }
     for (format, len) in [
         (ImageFormat::Vmdk, 2 * TIB),
+        (ImageFormat::VmdkSplit, 2 * TIB),
+        (ImageFormat::VmdkFlat, 62 * TIB),
         (ImageFormat::VdiFixed, 16 * TIB),
         (ImageFormat::RawFixed, u64::MAX),
     ] {
@@ -305,18 +316,17 @@ fn two_builds_are_the_same_bytes_and_another_identity_is_not() {
         &[(5 * MIB, prose(1, 9 * MIB)), (40 * MIB, noise(2, 3 * MIB))],
     );
     for &format in CONTAINERS {
-        let first = image(format, &map, &options(1));
+        let first = files(format, &map, &options(1));
         for threads in [1, 2, 5] {
-            assert!(
-                first == image(format, &map, &options(threads)),
-                "{format}, {threads}"
-            );
+            let again = files(format, &map, &options(threads));
+            assert!(first == again, "{format}, {threads}");
         }
         let mut other = options(2);
         other.identity = Uuid::from_u128(99);
         // qcow2 has no identifier.
         let differs = qemu_name(format) != "qcow2";
-        assert_eq!(first != image(format, &map, &other), differs, "{format}");
+        let others = files(format, &map, &other);
+        assert_eq!(first != others, differs, "{format}");
     }
 }
 
