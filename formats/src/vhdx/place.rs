@@ -18,8 +18,6 @@ use crate::map::DiskMap;
 use crate::placement::{Placement, Run};
 use crate::table;
 
-/// Bytes of a sector as the guest addresses it.
-const SECTOR: u32 = 512;
 /// Bytes that the guest had better write together; Hyper-V's own choice.
 const PHYSICAL_SECTOR: u32 = 4096;
 
@@ -38,39 +36,66 @@ const PART: u64 = 8 << 10;
 ///
 /// The disk's size is rounded up to whole sectors.
 pub(super) fn dynamic(disk: &DiskMap, options: &ImageOptions) -> Result<Placement, PlaceError> {
-    let size = disk_size(disk, spec::NAME)?;
+    let geometry = Geometry::new(disk, spec::NAME, options)?;
     let blocks = disk.block_runs(BLOCK);
-    place(size, blocks, 0, options)
+    place(geometry, blocks, 0, options)
 }
 
 /// Decides a fixed VHDX: all blocks.
 pub(super) fn fixed(disk: &DiskMap, options: &ImageOptions) -> Result<Placement, PlaceError> {
-    let size = disk_size(disk, spec::FIXED_NAME)?;
-    let blocks = std::iter::once(0..size.div_ceil(BLOCK));
-    place(size, blocks, spec::LEAVE_ALLOCATED, options)
+    let geometry = Geometry::new(disk, spec::FIXED_NAME, options)?;
+    let blocks = std::iter::once(0..geometry.size.div_ceil(BLOCK));
+    place(geometry, blocks, spec::LEAVE_ALLOCATED, options)
 }
 
-fn disk_size(disk: &DiskMap, format: &'static str) -> Result<u64, PlaceError> {
-    let size_error = |reason| PlaceError::Size {
-        format,
-        size: disk.len(),
-        reason,
-    };
-    match disk.len() {
-        0 => Err(size_error("it has no room for an empty disk")),
-        len if len > spec::MAX_DISK => Err(size_error("64 TiB are the most")),
-        len => Ok(len.next_multiple_of(u64::from(SECTOR))),
+/// What the guest sees of the disk, in bytes.
+#[derive(Clone, Copy)]
+struct Geometry {
+    size: u64,
+    /// A sector as the guest addresses it.
+    sector: u32,
+}
+
+impl Geometry {
+    fn new(
+        disk: &DiskMap,
+        format: &'static str,
+        options: &ImageOptions,
+    ) -> Result<Self, PlaceError> {
+        let size_error = |reason| PlaceError::Size {
+            format,
+            size: disk.len(),
+            reason,
+        };
+        let sector = spec::SECTORS
+            .into_iter()
+            .find(|sector| options.sector_size == u64::from(*sector));
+        let sector = sector.ok_or_else(|| PlaceError::Field {
+            format,
+            reason: format!(
+                "it has sectors of 512 or 4096 bytes, not {}",
+                options.sector_size
+            ),
+        })?;
+        match disk.len() {
+            0 => Err(size_error("it has no room for an empty disk")),
+            len if len > spec::MAX_DISK => Err(size_error("64 TiB are the most")),
+            len => Ok(Self {
+                size: len.next_multiple_of(sector.into()),
+                sector,
+            }),
+        }
     }
 }
 
 fn place(
-    size: u64,
+    Geometry { size, sector }: Geometry,
     allocated: impl Iterator<Item = std::ops::Range<u64>>,
     flags: u32,
     options: &ImageOptions,
 ) -> Result<Placement, PlaceError> {
     let blocks = size.div_ceil(BLOCK);
-    let ratio = spec::chunk_ratio(BLOCK, SECTOR.into());
+    let ratio = spec::chunk_ratio(BLOCK, sector.into());
     let bat_len = (spec::bat_entries(blocks, ratio) * 8).next_multiple_of(MIB);
     let mut end = BAT_OFFSET + bat_len;
     let mut runs = Vec::new();
@@ -89,7 +114,7 @@ fn place(
     }
     let regions = region_table(number(bat_len)?);
     metadata.extend(spec::REGION_TABLES.map(|offset| (offset, regions.clone())));
-    metadata.extend(items(size, flags, options)?);
+    metadata.extend(items(Geometry { size, sector }, flags, options)?);
     block_table(&runs, ratio, &mut metadata)?;
     Ok(Placement {
         len: end,
@@ -152,7 +177,11 @@ fn region_table(bat_len: u32) -> Bytes {
 }
 
 /// The metadata: its table, and the items behind it.
-fn items(size: u64, flags: u32, options: &ImageOptions) -> Result<[(u64, Bytes); 2], PlaceError> {
+fn items(
+    Geometry { size, sector }: Geometry,
+    flags: u32,
+    options: &ImageOptions,
+) -> Result<[(u64, Bytes); 2], PlaceError> {
     let parameters = [number(BLOCK)?, flags].map(u32::to_le_bytes).concat();
     let id = derived(options, b"vhdx disk");
     let of_disk = spec::ITEM_OF_DISK | spec::ITEM_REQUIRED;
@@ -160,7 +189,7 @@ fn items(size: u64, flags: u32, options: &ImageOptions) -> Result<[(u64, Bytes);
         (spec::FILE_PARAMETERS, &parameters, spec::ITEM_REQUIRED),
         (spec::DISK_SIZE, &size.to_le_bytes(), of_disk),
         (spec::DISK_ID, &id, of_disk),
-        (spec::LOGICAL_SECTOR, &SECTOR.to_le_bytes(), of_disk),
+        (spec::LOGICAL_SECTOR, &sector.to_le_bytes(), of_disk),
         (
             spec::PHYSICAL_SECTOR,
             &PHYSICAL_SECTOR.to_le_bytes(),

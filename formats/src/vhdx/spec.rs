@@ -144,8 +144,10 @@ pub(super) const ITEM_REQUIRED: u32 = 1 << 2;
 pub(super) const FILE_PARAMETERS: Uuid = uuid!("CAA16737-FA36-4D43-B3B6-33F0AA44E76B");
 /// Section 2.6.2.2: the disk's size in bytes.
 pub(super) const DISK_SIZE: Uuid = uuid!("2FA54224-CD1B-4876-B211-5DBED83BF4B8");
-/// Section 2.6.2.3: bytes of a sector as the guest addresses it.
+/// Section 2.6.2.3: bytes of a sector as the guest addresses it, one of [`SECTORS`].
 pub(super) const LOGICAL_SECTOR: Uuid = uuid!("8141BF1D-A96F-4709-BA47-F233A8FAAB5F");
+/// Values of [`LOGICAL_SECTOR`].
+pub(super) const SECTORS: [u32; 2] = [512, 4096];
 /// Section 2.6.2.4: bytes that the guest had better write together.
 pub(super) const PHYSICAL_SECTOR: Uuid = uuid!("CDA348C7-445D-4471-9CC9-E9885251C556");
 /// Section 2.6.2.5: identifies the disk to the guest.

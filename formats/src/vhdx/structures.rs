@@ -180,7 +180,7 @@ impl Metadata {
             return Err(damaged(format!("a block size of {block}")));
         }
         let sector = metadata.logical_sector;
-        if sector != 512 && sector != 4096 {
+        if !spec::SECTORS.contains(&sector) {
             return Err(damaged(format!("logical sectors of {sector} bytes")));
         }
         let size = metadata.size;

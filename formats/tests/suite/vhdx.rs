@@ -4,13 +4,14 @@ use std::ffi::OsStr;
 
 use kurmadisk_fixtures::oracle;
 use kurmadisk_formats::image::ImageFormat;
+use kurmadisk_formats::map::DiskMap;
 use kurmadisk_formats::open::{Image, open};
 use kurmadisk_formats::read_at::{FileReader, ReadAt};
 use uuid::Uuid;
 
 use crate::support::{
-    GIB, KIB, MIB, SECTOR, TIB, assert_holds, assert_judges_agree, crc32c, disk, image, image_file,
-    noise, number, open_bytes, options, prose,
+    GIB, KIB, MIB, SECTOR, TIB, assert_holds, assert_judges_agree, assert_readers_agree, crc32c,
+    disk, image, image_file, image_file_with, noise, number, open_bytes, options, prose,
 };
 
 fn fact(image: &Image, name: &str) -> String {
@@ -119,6 +120,60 @@ fn bitmaps_have_their_entries_behind_each_chunk() {
             _ => (4 + entry - u64::from(entry > 4096)) << 20 | 6,
         };
         assert_eq!(number::<8>(&table, entry * 8), expected, "{entry}");
+    }
+}
+
+/// The metadata's item of this number.
+fn item<const N: usize>(bytes: &[u8], item: u64) -> u64 {
+    let entry = 2 * MIB + 32 + item * 32;
+    let at = 2 * MIB + number::<4>(bytes, entry + 16);
+    assert_eq!(number::<4>(bytes, entry + 20), N as u64);
+    number::<N>(bytes, at)
+}
+
+/// qemu opens no such disks.
+#[test]
+fn sectors_are_those_of_the_disk() {
+    let mut options = options(1);
+    options.sector_size = 4096;
+    // An even number of sectors, for 7-Zip.
+    let len = 9 * MIB + 8 * KIB;
+    let map = disk(len, &[(0, prose(1, 3 * MIB)), (len - 5000, noise(2, 5000))]);
+    let dir = tempfile::tempdir().unwrap();
+    for format in [ImageFormat::Vhdx, ImageFormat::VhdxFixed] {
+        let path = image_file_with(dir.path(), format, &map, &options);
+        assert_readers_agree(&map, format, &path);
+        let opened = open(&path).unwrap();
+        assert_holds(&opened, &map, format);
+        assert_eq!(fact(&opened, "logical sector size"), "4096");
+        assert_eq!(fact(&opened, "physical sector size"), "4096");
+        // A whole number of sectors.
+        let bytes = image(format, &DiskMap::new(MIB + SECTOR), &options);
+        assert_eq!(item::<8>(&bytes, 1), MIB + 4 * KIB);
+        assert_eq!(item::<4>(&bytes, 3), 4096);
+    }
+    options.sector_size = 2048;
+    let refused = ImageFormat::Vhdx.predict(&map, &options).unwrap_err();
+    assert!(refused.to_string().contains("not 2048"), "{refused}");
+}
+
+#[test]
+fn chunks_of_large_sectors_are_longer() {
+    let mut options = options(1);
+    options.sector_size = 4096;
+    // A chunk is 32768 blocks.
+    let at = [4096, 32_767, 32_768, 65_536].map(|block| block * MIB + 4000);
+    let map = disk(64 * GIB + 5 * MIB, &at.map(|at| (at, noise(at, 9000))));
+    let dir = tempfile::tempdir().unwrap();
+    let path = image_file_with(dir.path(), ImageFormat::Vhdx, &map, &options);
+    assert_holds(&open(&path).unwrap(), &map, ImageFormat::Vhdx);
+    let bytes = std::fs::read(&path).unwrap();
+    for (place, entry) in (4..).zip([4096, 32_767, 32_769, 65_538]) {
+        assert_eq!(number::<8>(&bytes, 3 * MIB + entry * 8), place << 20 | 6);
+    }
+    for at in at {
+        let found = oracle::libvhdi_read(&path, at..at + 9000).unwrap();
+        assert!(found == noise(at, 9000), "at {at}");
     }
 }
 
