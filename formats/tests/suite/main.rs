@@ -12,6 +12,7 @@
 //! | `containers` | every format against its own reader, qemu and 7-Zip; foreign images read |
 //! | `several` | several images from one read; pipes |
 //! | `extents` | VMDKs in several files: those of qemu, and descriptors that lie |
+//! | `split` | VMDKs in several files, as they are written |
 //! | `stream` | the marker sequence of streamOptimized files |
 //! | `qcow2` | the tables of qcow2 files; those of qemu in all variants |
 //! | `vhd` | the structures of VHD files, sizes, bitmaps; images of qemu |
@@ -32,6 +33,7 @@ mod map;
 mod output;
 mod qcow2;
 mod several;
+mod split;
 mod stream;
 mod support;
 mod vhd;
