@@ -19,6 +19,7 @@
 //! | [`map`] | extents, their sources, and the map of a disk |
 //! | [`image`] | the formats by name, and the one way to write each |
 //! | [`open`] | opening an image again: its disk, its allocation, what it says of itself |
+//! | [`lint`] | what platforms will refuse of an image |
 //! | [`emit`] | a map's bytes as they are, and progress |
 //! | [`output`] | files that appear when complete, pipes, and memory |
 //! | `compress` | an output that compresses whatever is written to it |
@@ -95,6 +96,7 @@ mod image_files;
 mod image_store;
 #[cfg(feature = "compressed-blocks")]
 mod incompressible;
+pub mod lint;
 pub mod map;
 pub mod open;
 mod opened;

@@ -3,6 +3,7 @@
 //! Images are hostile until shown otherwise: every number of theirs is checked against the length
 //! of the file before anything is allocated or read by it.
 
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 
@@ -34,16 +35,7 @@ impl Image {
         allocated: &[Range<u64>],
         files: Option<&mut ImageFiles>,
     ) -> Result<Self, OpenError> {
-        let (mut head, mut tail) = ([0; SECTOR], [0; SECTOR]);
-        // Descriptors are texts, and may be short ones.
-        let len = usize::try_from(file.len()).map_or(SECTOR, |len| len.min(SECTOR));
-        file.read_exact_at(0, &mut head[..len])?;
-        if let Some(last) = file.len().checked_sub(SECTOR as u64) {
-            file.read_exact_at(last, &mut tail)?;
-        }
-        let known = SIGNATURES
-            .iter()
-            .find(|signature| signature.matches(&head, &tail));
+        let known = signature(&*file)?;
         match known {
             None => Ok(raw::open(file, allocated.to_vec())),
             Some(Signature {
@@ -55,6 +47,24 @@ impl Image {
             }),
         }
     }
+}
+
+/// The signature that is in the file.
+fn signature(file: &dyn ReadAt) -> io::Result<Option<&'static Signature>> {
+    let (mut head, mut tail) = ([0; SECTOR], [0; SECTOR]);
+    // Descriptors are texts, and may be short ones.
+    let len = usize::try_from(file.len()).map_or(SECTOR, |len| len.min(SECTOR));
+    file.read_exact_at(0, &mut head[..len])?;
+    if let Some(last) = file.len().checked_sub(SECTOR as u64) {
+        file.read_exact_at(last, &mut tail)?;
+    }
+    let mut known = SIGNATURES.iter();
+    Ok(known.find(|signature| signature.matches(&head, &tail)))
+}
+
+/// The name of the format whose signature is in the file, `raw` where there is none.
+pub(crate) fn format_name(file: &dyn ReadAt) -> io::Result<&'static str> {
+    Ok(signature(file)?.map_or("raw", |signature| signature.format))
 }
 
 /// Opens the image file or block device at `path`: by its signature, or as raw when it has none

@@ -10,6 +10,7 @@
 //! | `pack` | where compressed clusters and whole ones go |
 //! | `read` | opening such a file again |
 //! | `clusters` | reading a disk whose clusters are partly compressed |
+//! | `lint` | what platforms refuse of such files |
 //!
 //! The format knows no identifier: two images of one disk are the same bytes.
 
@@ -18,6 +19,7 @@ mod clusters;
 #[cfg(feature = "qcow2-compressed")]
 mod deflate;
 mod layout;
+pub(crate) mod lint;
 #[cfg(feature = "qcow2-compressed")]
 mod pack;
 mod place;

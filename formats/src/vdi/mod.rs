@@ -5,7 +5,9 @@
 //! | `spec` | the header as it lies in the file |
 //! | `place` | which block lies where, and the header and block map that say so |
 //! | `read` | opening such a file again |
+//! | `lint` | what platforms refuse of such files |
 
+pub(crate) mod lint;
 mod place;
 mod read;
 mod spec;

@@ -7,9 +7,11 @@
 //! | `place` | which block lies where, with header and allocation table; the fixed disk |
 //! | `read` | opening either again |
 //! | `blocks` | reading a dynamic disk, whose blocks tell which sectors they hold |
+//! | `lint` | what platforms refuse of such files |
 
 mod blocks;
 mod footer;
+pub(crate) mod lint;
 mod place;
 mod read;
 mod spec;

@@ -6,7 +6,9 @@
 //! | `place` | which block lies where, and the structures that say so |
 //! | `structures` | the structures of a file that is read, checked |
 //! | `read` | opening such a file again |
+//! | `lint` | what platforms refuse of such files |
 
+pub(crate) mod lint;
 mod place;
 mod read;
 mod spec;

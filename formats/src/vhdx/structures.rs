@@ -14,7 +14,7 @@ use crate::error::OpenError;
 use crate::read_at::ReadAt;
 
 /// Entries of a region or metadata table at most, sections 2.2.3.1 and 2.6.1.1.
-const MAX_ENTRIES: u32 = 2047;
+pub(super) const MAX_ENTRIES: u32 = 2047;
 
 /// The structure at `offset`, which lies within the file.
 fn read<T: FromBytes + IntoBytes + Immutable + KnownLayout>(

@@ -12,6 +12,7 @@
 //! | `extent` | the lines of a descriptor that say where a stretch of the disk lies |
 //! | `joined` | opening a disk that lies in several files |
 //! | `inflate` | reading compressed grains |
+//! | `lint` | what platforms refuse of such files |
 
 mod descriptor;
 mod extent;
@@ -20,6 +21,7 @@ mod grains;
 #[cfg(feature = "vmdk-stream")]
 mod inflate;
 mod joined;
+pub(crate) mod lint;
 mod read;
 mod sparse;
 mod spec;

@@ -18,6 +18,7 @@
 //! | `vhd` | the structures of VHD files, sizes, bitmaps; images of qemu |
 //! | `vhdx` | the structures of VHDX files, sizes; images of qemu |
 //! | `compress` | compressed files against the programs of their formats, however they are written |
+//! | `lint` | what platforms refuse: each rule by an image that breaks it |
 //! | `hostile` | damaged images: an error or wrong bytes, never a panic |
 
 mod compress;
@@ -29,6 +30,7 @@ mod file_store;
 mod hostile;
 #[cfg(unix)]
 mod image_store;
+mod lint;
 mod map;
 mod output;
 mod qcow2;

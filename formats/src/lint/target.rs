@@ -1,0 +1,114 @@
+//! Who takes images, and how firm a refusal is.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A platform that images are given to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Target {
+    /// Workstation, Fusion, Player, and ESXi by way of OVF.
+    Vmware,
+    /// Oracle VirtualBox.
+    VirtualBox,
+    /// Microsoft Azure: upload of a managed disk or a page blob.
+    Azure,
+    /// Google Compute Engine: `gcloud compute images create --source-uri`.
+    Gce,
+    /// Amazon EC2: VM Import.
+    Aws,
+    /// `OpenStack`: Glance, with the image checks of `oslo.utils`, and Nova on QEMU.
+    OpenStack,
+    /// Microsoft Hyper-V.
+    HyperV,
+    /// Proxmox VE.
+    Proxmox,
+}
+
+/// How firmly a platform stands against something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// It works, with a drawback, or not everywhere.
+    Warning,
+    /// The image is refused, or the machine has another disk than was given.
+    Refused,
+}
+
+impl Target {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Vmware,
+        Self::VirtualBox,
+        Self::Azure,
+        Self::Gce,
+        Self::Aws,
+        Self::OpenStack,
+        Self::HyperV,
+        Self::Proxmox,
+    ];
+
+    /// The name users say, such as `virtualbox`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Vmware => "vmware",
+            Self::VirtualBox => "virtualbox",
+            Self::Azure => "azure",
+            Self::Gce => "gce",
+            Self::Aws => "aws",
+            Self::OpenStack => "openstack",
+            Self::HyperV => "hyperv",
+            Self::Proxmox => "proxmox",
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl Severity {
+    /// `refused` or `warning`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A name that is no platform's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{name:?} is no platform that images are verified for; there are: {}",
+    names()
+)]
+pub struct UnknownTarget {
+    /// The name.
+    pub name: String,
+}
+
+fn names() -> String {
+    let names: Vec<_> = Target::ALL.iter().map(|target| target.name()).collect();
+    names.join(", ")
+}
+
+impl FromStr for Target {
+    type Err = UnknownTarget;
+
+    fn from_str(name: &str) -> Result<Self, UnknownTarget> {
+        let found = Self::ALL.iter().find(|target| target.name() == name);
+        found.copied().ok_or_else(|| UnknownTarget {
+            name: name.to_owned(),
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! What this library writes breaks no rule of the platforms that take it.
+
+use kurmadisk_formats::image::ImageFormat;
+use kurmadisk_formats::lint::{self, Linted, Severity, Target, judge};
+use kurmadisk_formats::map::DiskMap;
+
+use super::{broken, refused};
+use crate::support::{GIB, MIB, SECTOR, disk, image_file, noise, prose};
+
+/// Drawbacks of a format, or of a file with holes, that no image of it can be without.
+const OF_THE_FORMAT: [&str; 4] = [
+    "vmdk-not-for-esxi",
+    "vhd-taken-for-raw",
+    "format-detour",
+    "host-sparse",
+];
+
+fn look(format: ImageFormat, map: &DiskMap) -> Linted {
+    let dir = tempfile::tempdir().unwrap();
+    lint::file(&image_file(dir.path(), format, map)).unwrap()
+}
+
+/// Who takes what; Azure, GCE and Hyper-V have demands on sizes and files besides.
+fn takers(format: ImageFormat) -> &'static [Target] {
+    use Target::{Aws, Azure, HyperV, OpenStack, Proxmox, VirtualBox, Vmware};
+    match format {
+        ImageFormat::Raw | ImageFormat::RawFixed => &[Aws, OpenStack, Proxmox],
+        ImageFormat::Vmdk => &[Vmware, VirtualBox, OpenStack, Proxmox],
+        ImageFormat::VmdkFlat | ImageFormat::VmdkSplit => &[Vmware, VirtualBox, Proxmox],
+        ImageFormat::VmdkStream => &[Vmware, VirtualBox, Aws, OpenStack, Proxmox],
+        ImageFormat::VhdFixed => &[Azure, HyperV, VirtualBox, Aws, OpenStack, Proxmox],
+        ImageFormat::Vhd | ImageFormat::Vhdx | ImageFormat::VhdxFixed => {
+            &[HyperV, VirtualBox, Aws, OpenStack, Proxmox]
+        }
+        _ => &[VirtualBox, OpenStack, Proxmox],
+    }
+}
+
+#[test]
+fn images_of_whole_mib_are_taken() {
+    let maps = [
+        DiskMap::new(20 * MIB),
+        disk(
+            70 * MIB,
+            &[
+                (0, prose(1, 3 * MIB)),
+                (32 * MIB - 5000, noise(2, 10_000)),
+                (70 * MIB - 512, noise(3, 512)),
+            ],
+        ),
+        disk(5 * GIB, &[(4 * GIB + MIB, noise(4, 200_000))]),
+    ];
+    for map in &maps {
+        for &format in ImageFormat::ALL {
+            if map.len() > GIB && format.name().ends_with("fixed") {
+                continue;
+            }
+            if map.len() > GIB && format == ImageFormat::Raw {
+                continue;
+            }
+            let linted = look(format, map);
+            assert_eq!(linted.size, Some(map.len()));
+            for &target in takers(format) {
+                let refused = refused(&linted, target);
+                assert!(refused.is_empty(), "{format} for {target}: {refused:?}");
+            }
+            let warned = judge(&linted.observations, takers(format));
+            let warned: Vec<_> = warned
+                .iter()
+                .filter(|finding| finding.severity == Severity::Warning)
+                .map(|finding| finding.rule.name)
+                .filter(|name| !OF_THE_FORMAT.contains(name))
+                .collect();
+            assert!(warned.is_empty(), "{format}: {warned:?}");
+        }
+    }
+}
+
+#[test]
+fn only_azure_minds_an_odd_number_of_sectors() {
+    let map = disk(33 * MIB + SECTOR, &[(33 * MIB, noise(1, 512))]);
+    for &format in ImageFormat::ALL {
+        let linted = look(format, &map);
+        for &target in takers(format).iter().filter(|t| **t != Target::Azure) {
+            let refused = refused(&linted, target);
+            assert!(refused.is_empty(), "{format} for {target}: {refused:?}");
+        }
+    }
+    let fixed = look(ImageFormat::VhdFixed, &map);
+    assert!(broken(&fixed).contains("vhd-size-not-mib"));
+}
