@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Rule, Severity, Target};
+use super::{Platform, Rule, Severity};
 
 /// Where in a file something is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub struct Observation {
     /// The rule.
     pub rule: &'static Rule,
     /// The one platform that it is about, where the rule alone doesn't tell.
-    pub only: Option<Target>,
+    pub only: Option<Platform>,
     /// Where it was seen first.
     pub place: Place,
     /// What was seen there.
@@ -73,15 +73,15 @@ impl Observations {
         self.insert(rule, None, place, what);
     }
 
-    /// Adds what breaks `rule`, and concerns `target` alone.
+    /// Adds what breaks `rule`, and concerns `platform` alone.
     pub fn add_for(
         &mut self,
-        target: Target,
+        platform: Platform,
         rule: &'static Rule,
         place: Place,
         what: impl FnOnce() -> String,
     ) {
-        self.insert(rule, Some(target), place, what);
+        self.insert(rule, Some(platform), place, what);
     }
 
     /// Whether anything was seen.
@@ -117,7 +117,7 @@ impl Observations {
     fn insert(
         &mut self,
         rule: &'static Rule,
-        only: Option<Target>,
+        only: Option<Platform>,
         place: Place,
         what: impl FnOnce() -> String,
     ) {
@@ -144,7 +144,7 @@ pub struct Finding {
     /// How firmly they stand against it.
     pub severity: Severity,
     /// The platforms, of those that were asked for.
-    pub targets: Vec<Target>,
+    pub platforms: Vec<Platform>,
     /// Where it was seen first.
     pub place: Place,
     /// What was seen there.
@@ -153,24 +153,24 @@ pub struct Finding {
     pub more: u64,
 }
 
-/// What the observations mean to `targets`; what is refused comes first.
+/// What the observations mean to `platforms`; what is refused comes first.
 #[must_use]
-pub fn judge(observations: &Observations, targets: &[Target]) -> Vec<Finding> {
+pub fn judge(observations: &Observations, platforms: &[Platform]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for severity in [Severity::Refused, Severity::Warning] {
         for seen in observations.iter() {
-            let concerned = targets.iter().copied().filter(|target| {
-                seen.only.is_none_or(|only| only == *target)
-                    && seen.rule.severity(*target) == Some(severity)
+            let concerned = platforms.iter().copied().filter(|platform| {
+                seen.only.is_none_or(|only| only == *platform)
+                    && seen.rule.severity(*platform) == Some(severity)
             });
-            let targets: Vec<_> = concerned.collect();
-            if targets.is_empty() {
+            let platforms: Vec<_> = concerned.collect();
+            if platforms.is_empty() {
                 continue;
             }
             findings.push(Finding {
                 rule: seen.rule,
                 severity,
-                targets,
+                platforms,
                 place: seen.place.clone(),
                 what: seen.what.clone(),
                 more: seen.more,

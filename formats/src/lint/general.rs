@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::Range;
 
-use super::{Observations, Place, Rule, Target};
+use super::{Observations, Place, Platform, Rule};
 use crate::error::{OpenError, chain};
 
 crate::lint_rules! {
@@ -30,25 +30,25 @@ crate::lint_rules! {
 }
 
 /// What each platform takes, by the names that signatures have; `None`: anything.
-fn taken(target: Target) -> Option<&'static [&'static str]> {
-    match target {
-        Target::Vmware => Some(&["vmdk", "vmdk descriptor"]),
-        Target::VirtualBox => Some(&["vdi", "vmdk", "vmdk descriptor", "vhd", "vhdx", "qcow2"]),
-        Target::Azure => Some(&["vhd"]),
-        Target::HyperV => Some(&["vhd", "vhdx"]),
-        Target::Aws => Some(&["raw", "vmdk", "vhd", "vhdx"]),
-        Target::Gce => Some(&["vmdk", "vhd", "vhdx", "vdi", "qcow2"]),
+fn taken(platform: Platform) -> Option<&'static [&'static str]> {
+    match platform {
+        Platform::Vmware => Some(&["vmdk", "vmdk descriptor"]),
+        Platform::VirtualBox => Some(&["vdi", "vmdk", "vmdk descriptor", "vhd", "vhdx", "qcow2"]),
+        Platform::Azure => Some(&["vhd"]),
+        Platform::HyperV => Some(&["vhd", "vhdx"]),
+        Platform::Aws => Some(&["raw", "vmdk", "vhd", "vhdx"]),
+        Platform::Gce => Some(&["vmdk", "vhd", "vhdx", "vdi", "qcow2"]),
         // Both convert by QEMU, which reads all of them.
-        Target::OpenStack | Target::Proxmox => None,
+        Platform::OpenStack | Platform::Proxmox => None,
     }
 }
 
 /// Says who takes no images of `format`.
 pub(super) fn format(format: &'static str, observations: &mut Observations) {
-    for &target in Target::ALL {
-        if taken(target).is_some_and(|formats| !formats.contains(&format)) {
-            let raw_for_gce = target == Target::Gce;
-            observations.add_for(target, FORMAT, Place::of("format"), || {
+    for &platform in Platform::ALL {
+        if taken(platform).is_some_and(|formats| !formats.contains(&format)) {
+            let raw_for_gce = platform == Platform::Gce;
+            observations.add_for(platform, FORMAT, Place::of("format"), || {
                 if raw_for_gce {
                     "a raw disk, not in an archive: it has to be disk.raw in a .tar.gz".to_owned()
                 } else {
@@ -59,19 +59,19 @@ pub(super) fn format(format: &'static str, observations: &mut Observations) {
     }
     let detours = [
         (
-            Target::Gce,
+            Platform::Gce,
             &["vmdk", "vhd", "vhdx", "vdi", "qcow2"][..],
             "only by `gcloud compute migration image-imports create`",
         ),
         (
-            Target::Proxmox,
+            Platform::Proxmox,
             &["vhd", "vhdx", "vdi"][..],
             "only by `qm disk import`, not by an import storage",
         ),
     ];
-    for (target, formats, way) in detours {
+    for (platform, formats, way) in detours {
         if formats.contains(&format) {
-            observations.add_for(target, FORMAT_DETOUR, Place::of("format"), || {
+            observations.add_for(platform, FORMAT_DETOUR, Place::of("format"), || {
                 format!("a {format} image, {way}")
             });
         }

@@ -9,7 +9,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `target` | [`Target`], [`Severity`] |
+//! | `platform` | [`Platform`], [`Severity`] |
 //! | `rule` | [`Rule`], and the macro that lists them |
 //! | `finding` | [`Observations`], [`Finding`], [`judge`] |
 //! | `read` | structures at offsets |
@@ -20,6 +20,7 @@
 
 mod finding;
 mod general;
+mod platform;
 #[cfg(any(
     feature = "qcow2",
     feature = "vdi",
@@ -29,7 +30,6 @@ mod general;
 ))]
 pub(crate) mod read;
 mod rule;
-mod target;
 
 use std::io;
 use std::ops::Range;
@@ -41,8 +41,8 @@ use crate::open;
 use crate::read_at::ReadAt;
 
 pub use finding::{Finding, Observation, Observations, Place, judge};
+pub use platform::{Platform, Severity, UnknownPlatform};
 pub use rule::Rule;
-pub use target::{Severity, Target, UnknownTarget};
 
 /// What [`image()`] found out.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Rules: what is known of a platform's demands.
 
-use super::{Severity, Target};
+use super::{Platform, Severity};
 
 /// Something that platforms refuse or misread.
 #[derive(Debug, PartialEq, Eq)]
@@ -8,9 +8,9 @@ pub struct Rule {
     /// Its name, which stays what it is.
     pub name: &'static str,
     /// The platforms that refuse it.
-    pub refused: &'static [Target],
+    pub refused: &'static [Platform],
     /// The platforms for which it is a drawback.
-    pub warned: &'static [Target],
+    pub warned: &'static [Platform],
     /// Why.
     pub why: &'static str,
     /// What to do about it.
@@ -18,12 +18,12 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// How firmly `target` stands against it; `None` when it does not care.
+    /// How firmly `platform` stands against it; `None` when it does not care.
     #[must_use]
-    pub fn severity(&self, target: Target) -> Option<Severity> {
-        if self.refused.contains(&target) {
+    pub fn severity(&self, platform: Platform) -> Option<Severity> {
+        if self.refused.contains(&platform) {
             Some(Severity::Refused)
-        } else if self.warned.contains(&target) {
+        } else if self.warned.contains(&platform) {
             Some(Severity::Warning)
         } else {
             None
@@ -46,6 +46,6 @@ macro_rules! lint_rules {
         /// All of them, as they are listed.
         pub(crate) const RULES: &[&$crate::lint::Rule] = &[$($id),*];
     };
-    (@ [all]) => { $crate::lint::Target::ALL };
-    (@ [$($target:ident)*]) => { &[$($crate::lint::Target::$target),*] };
+    (@ [all]) => { $crate::lint::Platform::ALL };
+    (@ [$($platform:ident)*]) => { &[$($crate::lint::Platform::$platform),*] };
 }

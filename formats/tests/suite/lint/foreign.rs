@@ -5,7 +5,7 @@ use std::path::Path;
 
 use kurmadisk_fixtures::oracle;
 use kurmadisk_formats::image::ImageFormat;
-use kurmadisk_formats::lint::{self, Target};
+use kurmadisk_formats::lint::{self, Platform};
 
 use super::{broken, refused, sample};
 use crate::support::image_file;
@@ -38,7 +38,7 @@ fn streams_of_qemu_have_no_proper_end() {
     let (rules, linted) = converted(&["-O", "vmdk", "-o", "subformat=streamOptimized"]);
     let ends = ["vmdk-stream-no-end", "vmdk-stream-trailing"];
     assert!(ends.iter().any(|rule| rules.contains(rule)), "{rules:?}");
-    assert!(!refused(&linted, Target::Vmware).is_empty());
+    assert!(!refused(&linted, Platform::Vmware).is_empty());
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn other_vmdks_of_qemu() {
     assert!(rules.contains("vmdk-not-stream"), "{rules:?}");
     let (rules, linted) = converted(&["-O", "vmdk", "-o", "zeroed_grain=on"]);
     assert!(rules.contains("vmdk-version-2"), "{rules:?}");
-    assert!(!refused(&linted, Target::VirtualBox).is_empty());
+    assert!(!refused(&linted, Platform::VirtualBox).is_empty());
     let (rules, _) = converted(&["-O", "vmdk", "-o", "subformat=monolithicFlat"]);
     assert!(rules.contains("vmdk-subformat"), "{rules:?}");
     assert!(!rules.contains("vmdk-extent-missing"), "{rules:?}");
@@ -59,7 +59,7 @@ fn other_vmdks_of_qemu() {
 fn disks_that_qemu_rounds_to_a_geometry() {
     let (rules, linted) = converted(&["-O", "vpc", "-o", "subformat=fixed"]);
     assert!(rules.contains("vhd-chs-rounded"), "{rules:?}");
-    let azure = refused(&linted, Target::Azure);
+    let azure = refused(&linted, Platform::Azure);
     assert!(azure[0].starts_with("vhd-size-not-mib"), "{azure:?}");
     let (rules, _) = converted(&["-O", "vpc", "-o", "subformat=fixed,force_size=on"]);
     let taken_for_raw = "vhd-taken-for-raw";
@@ -72,9 +72,9 @@ fn disks_that_qemu_rounds_to_a_geometry() {
 fn regions_of_qemu_are_not_required() {
     let (rules, linted) = converted(&["-O", "vhdx"]);
     assert_eq!(rules, BTreeSet::from(["vhdx-required"]));
-    let virtualbox = refused(&linted, Target::VirtualBox);
+    let virtualbox = refused(&linted, Platform::VirtualBox);
     assert!(virtualbox[0].starts_with("vhdx-required"), "{virtualbox:?}");
-    assert!(refused(&linted, Target::HyperV).is_empty());
+    assert!(refused(&linted, Platform::HyperV).is_empty());
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn features_of_qcow2() {
     ] {
         let (rules, linted) = converted(&["-O", "qcow2", "-o", options]);
         assert_eq!(rules, rule.into_iter().collect(), "{options}");
-        let refused = refused(&linted, Target::VirtualBox);
+        let refused = refused(&linted, Platform::VirtualBox);
         assert_eq!(refused.is_empty(), rule.is_none(), "{options}: {refused:?}");
     }
 }

@@ -25,7 +25,7 @@ use std::path::Path;
 
 use kurmadisk_fixtures::oracle;
 use kurmadisk_formats::image::ImageFormat;
-use kurmadisk_formats::lint::{self, Linted, Severity, Target};
+use kurmadisk_formats::lint::{self, Linted, Platform, Severity};
 use kurmadisk_formats::map::DiskMap;
 
 use crate::support::{MIB, disk, image, image_file, noise, options, prose};
@@ -98,9 +98,9 @@ pub fn broken(linted: &Linted) -> BTreeSet<&'static str> {
         .collect()
 }
 
-/// The rules for which `target` refuses the image.
-pub fn refused(linted: &Linted, target: Target) -> Vec<String> {
-    let findings = lint::judge(&linted.observations, &[target]);
+/// The rules for which `platform` refuses the image.
+pub fn refused(linted: &Linted, platform: Platform) -> Vec<String> {
+    let findings = lint::judge(&linted.observations, &[platform]);
     let refused = findings.iter().filter(|f| f.severity == Severity::Refused);
     refused
         .map(|f| format!("{} ({}): {}", f.rule.name, f.place, f.what))
@@ -205,7 +205,7 @@ fn rules_say_what_to_do_and_concern_somebody() {
         let twice = rule
             .refused
             .iter()
-            .any(|target| rule.warned.contains(target));
+            .any(|platform| rule.warned.contains(platform));
         assert!(!twice, "{}", rule.name);
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         assert!(rule.name.chars().all(plain), "{}", rule.name);
@@ -215,22 +215,25 @@ fn rules_say_what_to_do_and_concern_somebody() {
 #[test]
 fn a_platform_is_told_what_concerns_it() {
     let vhd = look(&sample_image(ImageFormat::Vhd));
-    let azure = lint::judge(&vhd.observations, &[Target::Azure, Target::HyperV]);
+    let azure = lint::judge(&vhd.observations, &[Platform::Azure, Platform::HyperV]);
     let first = &azure[0];
     assert_eq!(
         (first.rule.name, first.severity),
         ("vhd-not-fixed", Severity::Refused)
     );
-    assert_eq!(first.targets, [Target::Azure]);
-    assert!(refused(&vhd, Target::HyperV).is_empty());
+    assert_eq!(first.platforms, [Platform::Azure]);
+    assert!(refused(&vhd, Platform::HyperV).is_empty());
     // The same rule can be a refusal for one and a warning for the other.
     let mut zero = sample_image(ImageFormat::Vmdk);
     surgery::put(&mut zero, 72, &[1]);
     let zero = look(&zero);
-    let findings = lint::judge(&zero.observations, &[Target::Vmware, Target::VirtualBox]);
+    let findings = lint::judge(
+        &zero.observations,
+        &[Platform::Vmware, Platform::VirtualBox],
+    );
     assert!(findings.iter().all(|f| f.severity == Severity::Warning));
-    assert_eq!("hyperv".parse(), Ok(Target::HyperV));
-    let unknown = "qemu".parse::<Target>().unwrap_err().to_string();
+    assert_eq!("hyperv".parse(), Ok(Platform::HyperV));
+    let unknown = "qemu".parse::<Platform>().unwrap_err().to_string();
     assert!(unknown.contains("virtualbox, azure"), "{unknown}");
 }
 

@@ -1,7 +1,7 @@
 //! VDI and qcow2 files that break rules, and what is of no format.
 
 use kurmadisk_formats::image::ImageFormat;
-use kurmadisk_formats::lint::{self, Target};
+use kurmadisk_formats::lint::{self, Platform};
 
 use super::surgery::patched;
 use super::{Case, Judge, case, look, refused, sample_image};
@@ -40,20 +40,23 @@ pub fn cases() -> Vec<Case> {
 #[test]
 fn each_platform_takes_its_formats() {
     use ImageFormat::{Qcow2, Raw, Vdi, VhdFixed, Vhdx, Vmdk};
-    for (target, taken) in [
-        (Target::Vmware, &[Vmdk][..]),
-        (Target::VirtualBox, &[Vdi, Vmdk, VhdFixed, Vhdx, Qcow2]),
-        (Target::Azure, &[VhdFixed]),
-        (Target::Gce, &[Vdi, Vmdk, VhdFixed, Vhdx, Qcow2]),
-        (Target::Aws, &[Raw, Vmdk, VhdFixed, Vhdx]),
-        (Target::HyperV, &[VhdFixed, Vhdx]),
-        (Target::OpenStack, &[Raw, Vdi, Vmdk, VhdFixed, Vhdx, Qcow2]),
-        (Target::Proxmox, &[Raw, Vdi, Vmdk, VhdFixed, Vhdx, Qcow2]),
+    for (platform, taken) in [
+        (Platform::Vmware, &[Vmdk][..]),
+        (Platform::VirtualBox, &[Vdi, Vmdk, VhdFixed, Vhdx, Qcow2]),
+        (Platform::Azure, &[VhdFixed]),
+        (Platform::Gce, &[Vdi, Vmdk, VhdFixed, Vhdx, Qcow2]),
+        (Platform::Aws, &[Raw, Vmdk, VhdFixed, Vhdx]),
+        (Platform::HyperV, &[VhdFixed, Vhdx]),
+        (
+            Platform::OpenStack,
+            &[Raw, Vdi, Vmdk, VhdFixed, Vhdx, Qcow2],
+        ),
+        (Platform::Proxmox, &[Raw, Vdi, Vmdk, VhdFixed, Vhdx, Qcow2]),
     ] {
         for format in [Raw, Vdi, Vmdk, VhdFixed, Vhdx, Qcow2] {
-            let refused = refused(&look(&sample_image(format)), target);
+            let refused = refused(&look(&sample_image(format)), platform);
             let by_format = refused.iter().any(|name| name.starts_with("format "));
-            assert_eq!(by_format, !taken.contains(&format), "{target} {format}");
+            assert_eq!(by_format, !taken.contains(&format), "{platform} {format}");
         }
     }
 }
@@ -64,7 +67,7 @@ fn what_is_no_image_is_a_raw_one() {
         let linted = look(bytes);
         assert_eq!(linted.format, "raw");
         assert_eq!(linted.size, Some(bytes.len() as u64));
-        assert!(refused(&linted, Target::Proxmox).is_empty());
+        assert!(refused(&linted, Platform::Proxmox).is_empty());
     }
     let absent = lint::file(std::path::Path::new("/nonexistent/image")).unwrap_err();
     assert!(absent.to_string().contains("/nonexistent/image"));

@@ -1,7 +1,7 @@
 //! What this library writes breaks no rule of the platforms that take it.
 
 use kurmadisk_formats::image::ImageFormat;
-use kurmadisk_formats::lint::{self, Linted, Severity, Target, judge};
+use kurmadisk_formats::lint::{self, Linted, Platform, Severity, judge};
 use kurmadisk_formats::map::DiskMap;
 
 use super::{broken, refused};
@@ -21,8 +21,8 @@ fn look(format: ImageFormat, map: &DiskMap) -> Linted {
 }
 
 /// Who takes what; Azure, GCE and Hyper-V have demands on sizes and files besides.
-fn takers(format: ImageFormat) -> &'static [Target] {
-    use Target::{Aws, Azure, HyperV, OpenStack, Proxmox, VirtualBox, Vmware};
+fn takers(format: ImageFormat) -> &'static [Platform] {
+    use Platform::{Aws, Azure, HyperV, OpenStack, Proxmox, VirtualBox, Vmware};
     match format {
         ImageFormat::Raw | ImageFormat::RawFixed => &[Aws, OpenStack, Proxmox],
         ImageFormat::Vmdk => &[Vmware, VirtualBox, OpenStack, Proxmox],
@@ -60,9 +60,9 @@ fn images_of_whole_mib_are_taken() {
             }
             let linted = look(format, map);
             assert_eq!(linted.size, Some(map.len()));
-            for &target in takers(format) {
-                let refused = refused(&linted, target);
-                assert!(refused.is_empty(), "{format} for {target}: {refused:?}");
+            for &platform in takers(format) {
+                let refused = refused(&linted, platform);
+                assert!(refused.is_empty(), "{format} for {platform}: {refused:?}");
             }
             let warned = judge(&linted.observations, takers(format));
             let warned: Vec<_> = warned
@@ -81,9 +81,9 @@ fn only_azure_minds_an_odd_number_of_sectors() {
     let map = disk(33 * MIB + SECTOR, &[(33 * MIB, noise(1, 512))]);
     for &format in ImageFormat::ALL {
         let linted = look(format, &map);
-        for &target in takers(format).iter().filter(|t| **t != Target::Azure) {
-            let refused = refused(&linted, target);
-            assert!(refused.is_empty(), "{format} for {target}: {refused:?}");
+        for &platform in takers(format).iter().filter(|t| **t != Platform::Azure) {
+            let refused = refused(&linted, platform);
+            assert!(refused.is_empty(), "{format} for {platform}: {refused:?}");
         }
     }
     let fixed = look(ImageFormat::VhdFixed, &map);

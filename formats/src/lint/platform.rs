@@ -6,7 +6,7 @@ use std::str::FromStr;
 /// A platform that images are given to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Target {
+pub enum Platform {
     /// Workstation, Fusion, Player, and ESXi by way of OVF.
     Vmware,
     /// Oracle VirtualBox.
@@ -34,7 +34,7 @@ pub enum Severity {
     Refused,
 }
 
-impl Target {
+impl Platform {
     /// All of them.
     pub const ALL: &'static [Self] = &[
         Self::Vmware,
@@ -63,7 +63,7 @@ impl Target {
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
@@ -92,22 +92,25 @@ impl fmt::Display for Severity {
     "{name:?} is no platform that images are verified for; there are: {}",
     names()
 )]
-pub struct UnknownTarget {
+pub struct UnknownPlatform {
     /// The name.
     pub name: String,
 }
 
 fn names() -> String {
-    let names: Vec<_> = Target::ALL.iter().map(|target| target.name()).collect();
+    let names: Vec<_> = Platform::ALL
+        .iter()
+        .map(|platform| platform.name())
+        .collect();
     names.join(", ")
 }
 
-impl FromStr for Target {
-    type Err = UnknownTarget;
+impl FromStr for Platform {
+    type Err = UnknownPlatform;
 
-    fn from_str(name: &str) -> Result<Self, UnknownTarget> {
-        let found = Self::ALL.iter().find(|target| target.name() == name);
-        found.copied().ok_or_else(|| UnknownTarget {
+    fn from_str(name: &str) -> Result<Self, UnknownPlatform> {
+        let found = Self::ALL.iter().find(|platform| platform.name() == name);
+        found.copied().ok_or_else(|| UnknownPlatform {
             name: name.to_owned(),
         })
     }
