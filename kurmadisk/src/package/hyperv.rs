@@ -14,6 +14,7 @@ use crate::spec::{Firmware, MacAddress, Wrap};
 const BYTE_ORDER_MARK: &str = "\u{FEFF}";
 
 /// The package for `context`.
+#[expect(clippy::unnecessary_wraps, reason = "other targets can fail")]
 pub(super) fn package(context: &Context) -> Result<Package, PackageError> {
     let folder = context.folder();
     let name = context.plain_name();

@@ -133,7 +133,7 @@ fn devices(xml: &mut Xml, context: &Context, hardware: &Hardware, disk: &str) {
         xml.empty("controller", &controller);
     }
     for card in &hardware.nics {
-        network_card(xml, card);
+        network_card(xml, *card);
     }
     if context.machine.serial {
         xml.empty("serial", &[("type", "pty")]);
@@ -149,7 +149,7 @@ fn devices(xml: &mut Xml, context: &Context, hardware: &Hardware, disk: &str) {
     });
 }
 
-fn network_card(xml: &mut Xml, card: &Card) {
+fn network_card(xml: &mut Xml, card: Card) {
     // libvirt's own network, and names for those that an administrator makes.
     let (kind, source) = match card.network {
         Network::Nat => ("network", ("network", "default")),

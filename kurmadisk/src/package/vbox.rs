@@ -143,7 +143,7 @@ fn devices(xml: &mut Xml, context: &Context, hardware: &Hardware) {
         xml.element("BIOS", &[], |xml| xml.empty("IOAPIC", &on));
         xml.element("Network", &[], |xml| {
             for (slot, card) in hardware.nics.iter().enumerate() {
-                adapter(xml, slot, card);
+                adapter(xml, slot, *card);
             }
         });
         if machine.serial {
@@ -162,7 +162,7 @@ fn devices(xml: &mut Xml, context: &Context, hardware: &Hardware) {
     });
 }
 
-fn adapter(xml: &mut Xml, slot: usize, card: &Card) {
+fn adapter(xml: &mut Xml, slot: usize, card: Card) {
     // What VirtualBox does not have becomes what it takes for the same in an OVF.
     let model = match card.model {
         NicModel::E1000 | NicModel::E1000e | NicModel::Vmxnet3 => "82545EM",

@@ -54,7 +54,7 @@ pub(super) fn text(
     bridges(&mut vmx);
     storage(&mut vmx, hardware.controller, disk);
     for (index, card) in hardware.nics.iter().enumerate() {
-        ethernet(&mut vmx, index, card, addresses);
+        ethernet(&mut vmx, index, *card, addresses);
     }
     if context.machine.serial {
         serial(&mut vmx, &context.plain_name());
@@ -153,7 +153,7 @@ fn storage(vmx: &mut Vmx, controller: DiskController, disk: &str) {
     vmx.set(&format!("{bus}0:0.fileName"), disk);
 }
 
-fn ethernet(vmx: &mut Vmx, index: usize, card: &Card, addresses: Addresses) {
+fn ethernet(vmx: &mut Vmx, index: usize, card: Card, addresses: Addresses) {
     let mut set = |key: &str, value: &str| vmx.set(&format!("ethernet{index}.{key}"), value);
     set("present", TRUE);
     set(
