@@ -1,20 +1,26 @@
 //! Formats as users name them, with what they choose of each.
 
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use thiserror::Error;
 
+#[cfg(feature = "compress")]
+use crate::compress::{Compression, CompressionError};
 use crate::format::{Adapter, ImageFormat, Tuning};
 use crate::image::{UnknownFormat, names};
 
-/// A format, and what was chosen of it: `vmdk-stream,adapter=lsilogic,level=9`.
+/// A format, and what was chosen of it: `vmdk-stream,adapter=lsilogic,level=9`, `raw,compress=zst`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct FormatChoice {
     /// The format.
     pub format: ImageFormat,
-    /// What was chosen.
+    /// What was chosen. Of a format that compresses nothing, `level` is that of `compression`.
     pub tuning: Tuning,
+    /// What the whole file is compressed with.
+    #[cfg(feature = "compress")]
+    pub compression: Option<Compression>,
 }
 
 /// A choice of formats that can't be.
@@ -51,6 +57,19 @@ pub enum ChoiceError {
         /// The value.
         value: String,
     },
+    /// A level that the compression does not have.
+    #[cfg(feature = "compress")]
+    #[error(transparent)]
+    Level(#[from] CompressionError),
+    /// Something that can't be compressed as a whole while it is written.
+    #[cfg(feature = "compress")]
+    #[error(
+        "{format} can't be compressed as it is written, since it is not one file from begin to end"
+    )]
+    Compressed {
+        /// The format.
+        format: ImageFormat,
+    },
     /// An option was given twice.
     #[error("{format}: {key} is given twice")]
     Twice {
@@ -71,22 +90,35 @@ fn hint(format: ImageFormat) -> String {
 
 /// What an option's value can be, behind "there".
 fn values(format: ImageFormat, key: &str) -> String {
-    if let (LEVEL, Some((least, most))) = (key, format.levels()) {
-        return format!("are levels from {least} to {most}");
+    match key {
+        #[cfg(feature = "compress")]
+        COMPRESS => format!(
+            "are: {}",
+            Compression::ALL.map(Compression::name).join(", ")
+        ),
+        LEVEL => match format.levels() {
+            Some((least, most)) => format!("are levels from {least} to {most}"),
+            None => "are numbers".to_owned(),
+        },
+        _ => format!("are: {}", Adapter::ALL.map(Adapter::name).join(", ")),
     }
-    format!("are: {}", Adapter::ALL.map(Adapter::name).join(", "))
 }
 
 const ADAPTER: &str = "adapter";
+#[cfg(feature = "compress")]
+const COMPRESS: &str = "compress";
 const LEVEL: &str = "level";
 
 impl ImageFormat {
     /// The names of the options that such an image has.
     #[must_use]
     pub fn options(self) -> Vec<&'static str> {
-        let adapter = self.has_adapter().then_some(ADAPTER);
-        let level = self.levels().map(|_| LEVEL);
-        adapter.into_iter().chain(level).collect()
+        let mut options = Vec::new();
+        options.extend(self.has_adapter().then_some(ADAPTER));
+        #[cfg(feature = "compress")]
+        options.extend(self.is_forward().then_some(COMPRESS));
+        options.extend(self.levels().map(|_| LEVEL));
+        options
     }
 }
 
@@ -111,22 +143,67 @@ impl FromStr for FormatList {
                 (None, _) => choices.push(item.parse::<ImageFormat>()?.into()),
             }
         }
+        choices.iter().try_for_each(FormatChoice::check)?;
         Ok(Self(choices))
     }
 }
 
 impl FormatChoice {
+    /// The format that the ending of a file's name stands for, and its compression: `disk.raw.zst`.
+    #[must_use]
+    pub fn by_ending(path: &Path) -> Option<Self> {
+        let format = ImageFormat::by_ending(&Self::uncompressed(path))?;
+        let mut choice = Self::from(format);
+        choice.compress_by_ending(path).ok()?;
+        Some(choice)
+    }
+
+    /// Compresses the file if the ending of its name says so, unless a compression was chosen.
+    ///
+    /// Fails when the format can't be compressed.
+    #[cfg_attr(
+        not(feature = "compress"),
+        expect(unused_variables, reason = "nothing is compressed")
+    )]
+    pub fn compress_by_ending(&mut self, path: &Path) -> Result<(), ChoiceError> {
+        #[cfg(feature = "compress")]
+        if self.compression.is_none() {
+            self.compression = Compression::by_ending(path);
+        }
+        self.check()
+    }
+
+    /// The path of the file that is compressed into `path`: without that ending.
+    #[must_use]
+    pub fn uncompressed(path: &Path) -> PathBuf {
+        #[cfg(feature = "compress")]
+        if Compression::by_ending(path).is_some() {
+            return path.with_extension("");
+        }
+        path.to_path_buf()
+    }
+
+    /// The usual ending of such a file's name, without the first dot.
+    #[must_use]
+    pub fn ending(&self) -> String {
+        let ending = self.format.extension();
+        #[cfg(feature = "compress")]
+        if let Some(compression) = self.compression {
+            return format!("{ending}.{compression}");
+        }
+        ending.to_owned()
+    }
+
     /// The names of files of images of a disk called `name`: that with the format's usual ending, and with the
     /// format's name too where several have the same ending.
     #[must_use]
     pub fn file_names(choices: &[Self], name: &str) -> Vec<String> {
-        let ending = |choice: &Self| choice.format.extension();
         let is_shared = |ending: &str| {
-            let all = choices.iter().map(|choice| choice.format.extension());
-            all.filter(|other| *other == ending).count() > 1
+            let endings = choices.iter().map(Self::ending);
+            endings.filter(|other| *other == ending).count() > 1
         };
-        let name_of = |choice: &Self| match ending(choice) {
-            ending if is_shared(ending) => format!("{name}-{}.{ending}", choice.format),
+        let name_of = |choice: &Self| match choice.ending() {
+            ending if is_shared(&ending) => format!("{name}-{}.{ending}", choice.format),
             ending => format!("{name}.{ending}"),
         };
         choices.iter().map(name_of).collect()
@@ -134,39 +211,65 @@ impl FormatChoice {
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), ChoiceError> {
         let format = self.format;
-        let (key_text, tuning) = (key.to_owned(), &mut self.tuning);
         let wrong = || ChoiceError::Value {
             format,
             key: key.to_owned(),
             value: value.to_owned(),
         };
-        let before = match (key, format.levels()) {
-            (ADAPTER, _) if format.has_adapter() => {
+        let is_repeated = match key {
+            ADAPTER if format.has_adapter() => {
                 let adapter = Adapter::ALL.into_iter().find(|known| known.name() == value);
                 let adapter = adapter.ok_or_else(wrong)?;
-                tuning.adapter.replace(adapter).is_some()
+                self.tuning.adapter.replace(adapter).is_some()
             }
-            (LEVEL, Some((least, most))) => {
-                let level = value.parse::<u32>().map_err(|_| wrong())?;
-                if !(least..=most).contains(&level) {
-                    return Err(wrong());
-                }
-                tuning.level.replace(level).is_some()
+            #[cfg(feature = "compress")]
+            COMPRESS => {
+                let compression = value.parse().map_err(|_| wrong())?;
+                self.compression.replace(compression).is_some()
             }
-            _ => {
-                return Err(ChoiceError::Option {
-                    format,
-                    key: key_text,
-                });
+            LEVEL => {
+                let level = value.parse().map_err(|_| wrong())?;
+                self.tuning.level.replace(level).is_some()
             }
+            _ => return Err(self.no_option(key)),
         };
-        if before {
-            return Err(ChoiceError::Twice {
-                format,
-                key: key_text,
-            });
+        if is_repeated {
+            let key = key.to_owned();
+            return Err(ChoiceError::Twice { format, key });
         }
         Ok(())
+    }
+
+    fn no_option(&self, key: &str) -> ChoiceError {
+        ChoiceError::Option {
+            format: self.format,
+            key: key.to_owned(),
+        }
+    }
+
+    /// Checks what only all options together can be wrong in.
+    fn check(&self) -> Result<(), ChoiceError> {
+        let format = self.format;
+        #[cfg(feature = "compress")]
+        let outer = self.compression;
+        #[cfg(feature = "compress")]
+        if outer.is_some() && !format.is_forward() {
+            return Err(ChoiceError::Compressed { format });
+        }
+        let Some(level) = self.tuning.level else {
+            return Ok(());
+        };
+        match format.levels() {
+            Some((least, most)) if !(least..=most).contains(&level) => Err(ChoiceError::Value {
+                format,
+                key: LEVEL.to_owned(),
+                value: level.to_string(),
+            }),
+            Some(_) => Ok(()),
+            #[cfg(feature = "compress")]
+            None if outer.is_some() => Ok(outer.map_or(Ok(()), |outer| outer.check_level(level))?),
+            None => Err(self.no_option(LEVEL)),
+        }
     }
 }
 
@@ -175,6 +278,8 @@ impl From<ImageFormat> for FormatChoice {
         Self {
             format,
             tuning: Tuning::default(),
+            #[cfg(feature = "compress")]
+            compression: None,
         }
     }
 }
@@ -235,11 +340,11 @@ mod tests {
         );
         assert_eq!(
             refused("vdi,level=9"),
-            "vdi has no option \"level\"; it has none"
+            "vdi has no option \"level\"; it has: compress"
         );
         assert_eq!(
             refused("vmdk,level=9"),
-            "vmdk has no option \"level\"; it has: adapter"
+            "vmdk has no option \"level\"; it has: adapter, compress"
         );
         assert_eq!(
             refused("vmdk-stream,level=10"),

@@ -131,6 +131,10 @@ pub enum EmitError {
         /// Why.
         source: io::Error,
     },
+    /// The file can't be compressed so.
+    #[cfg(feature = "compress")]
+    #[error(transparent)]
+    Compression(#[from] crate::compress::CompressionError),
     /// The caller's progress callback asked to stop.
     #[error("stopped on request")]
     Cancelled,

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+#[cfg(feature = "compress")]
+use crate::compress::Compressed;
 use crate::emit::OnProgress;
 use crate::error::{EmitError, PlaceError};
 use crate::format::{Format, Writer};
@@ -222,12 +224,40 @@ pub fn write_images(
 /// One of several images of a disk, and the file it goes to.
 #[derive(Clone, Debug)]
 pub struct ImageFile {
-    /// The image's format.
-    pub format: ImageFormat,
-    /// What it says of itself.
+    /// The image's format, and what was chosen of it.
+    pub choice: FormatChoice,
+    /// What it says of itself, but for what was chosen.
     pub options: ImageOptions,
     /// The file.
     pub path: PathBuf,
+}
+
+impl ImageFile {
+    /// The image, to be written into `out`, compressed if that was chosen.
+    pub fn job<'a>(&self, out: Box<dyn Output + 'a>) -> Result<ImageJob<'a>, EmitError> {
+        let mut options = self.options.clone();
+        options.tuning = self.choice.tuning;
+        #[cfg(feature = "compress")]
+        let out = self.compressed(out)?;
+        Ok(ImageJob {
+            format: self.choice.format,
+            options,
+            out,
+        })
+    }
+
+    #[cfg(feature = "compress")]
+    fn compressed<'a>(&self, out: Box<dyn Output + 'a>) -> Result<Box<dyn Output + 'a>, EmitError> {
+        let Some(compression) = self.choice.compression else {
+            return Ok(out);
+        };
+        let level = match self.choice.format.levels() {
+            Some(_) => None,
+            None => self.choice.tuning.level,
+        };
+        let threads = self.options.threads;
+        Ok(Box::new(Compressed::new(out, compression, level, threads)?))
+    }
 }
 
 /// Writes all of these images of `disk` as [`write_images`] does. Their files appear when all are complete, or none
@@ -239,12 +269,9 @@ pub fn write_files(
 ) -> Result<(), EmitError> {
     let files = images.iter().map(|image| NewFile::create(&image.path));
     let mut files = files.collect::<Result<Vec<_>, _>>()?;
-    let jobs = images.iter().zip(&mut files).map(|(image, file)| ImageJob {
-        format: image.format,
-        options: image.options.clone(),
-        out: Box::new(file),
-    });
-    write_images(disk, jobs.collect(), progress)?;
+    let jobs = images.iter().zip(&mut files);
+    let jobs = jobs.map(|(image, file)| image.job(Box::new(file)));
+    write_images(disk, jobs.collect::<Result<_, _>>()?, progress)?;
     commit_all(files)
 }
 

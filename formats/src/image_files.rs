@@ -39,6 +39,15 @@ impl ImageFiles {
         })
     }
 
+    /// The image's own file, which is open already.
+    pub(crate) fn of(path: &Path, file: File) -> Result<Self, OpenError> {
+        let own = ImageFile::of(path, file).map_err(|source| OpenError::file(path, source))?;
+        Ok(Self {
+            own,
+            others: Vec::new(),
+        })
+    }
+
     /// The image's own file.
     pub(crate) fn own(&self) -> &ImageFile {
         &self.own
@@ -108,7 +117,10 @@ impl ImageFile {
             };
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         }
-        let file = File::open(path)?;
+        Self::of(path, File::open(path)?)
+    }
+
+    fn of(path: &Path, file: File) -> io::Result<Self> {
         let holes = file.try_clone()?;
         let reader = FileReader::new(file)?;
         Ok(Self {

@@ -1,5 +1,6 @@
 //! The disk in an image as content that other maps refer to.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,7 +37,15 @@ struct OpenImage {
 impl ImageStore {
     /// Opens the image file or block device at `path`, as [`open`](crate::open::open) does.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let mut files = ImageFiles::open(path)?;
+        Self::of(path, ImageFiles::open(path)?)
+    }
+
+    /// The image in `file`, which messages call `path`.
+    pub fn from_file(path: &Path, file: File) -> Result<Self, OpenError> {
+        Self::of(path, ImageFiles::of(path, file)?)
+    }
+
+    fn of(path: &Path, mut files: ImageFiles) -> Result<Self, OpenError> {
         let image = Image::of_files(&mut files)?;
         Ok(Self(Arc::new(OpenImage {
             path: path.to_path_buf(),

@@ -185,7 +185,7 @@ pub struct InspectArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct ConvertArgs {
-    /// The image, of any format that `inspect` reads, or a block device
+    /// The image, of any format that `inspect` reads, also compressed (gz, zst, xz, bz2), or a block device
     #[arg(value_name = "IN")]
     pub input: PathBuf,
     /// The new image's file, or the folder of several; `-` for the standard output
@@ -202,6 +202,9 @@ pub struct ConvertArgs {
         hide_default_value = true
     )]
     pub seed: String,
+    /// Folder for the uncompressed copy of a compressed image; `TMPDIR`, or `/var/tmp`
+    #[arg(long, value_name = "FOLDER")]
+    pub scratch: Option<PathBuf>,
     #[command(flatten)]
     pub write: WriteArgs,
 }

@@ -3,12 +3,13 @@
 use std::error::Error;
 
 use kurmadisk::ImageOptions;
-use kurmadisk::formats::open::ImageStore;
 use kurmadisk::formats::read_at::ReadAt;
+use kurmadisk::source::disk::open_image;
 use serde_json::json;
 
 use crate::args::ConvertArgs;
-use crate::inputs::{self, Inputs};
+use crate::describe::scratch_folder;
+use crate::inputs::Inputs;
 use crate::output::{self, Destination};
 
 pub fn run(args: &ConvertArgs) -> Result<String, Box<dyn Error>> {
@@ -16,7 +17,8 @@ pub fn run(args: &ConvertArgs) -> Result<String, Box<dyn Error>> {
     let name = input.file_stem().unwrap_or_default().to_string_lossy();
     let formats = output::flat(&args.format);
     let destination = Destination::new(&formats, Some(&args.output), &name)?;
-    let store = ImageStore::open(input).map_err(|error| inputs::open_error(input, &error))?;
+    let scratch = args.scratch.clone().unwrap_or_else(scratch_folder);
+    let store = open_image(input, &scratch)?;
     destination.check(&Inputs::files(store.files()))?;
     let disk = store.disk()?;
     let options = ImageOptions::new(store.identity(&args.seed)?, "");

@@ -109,14 +109,18 @@ fn options(args: &ImageArgs) -> Result<ImageSpec, Box<dyn Error>> {
 
 /// What the environment says where nothing else does.
 fn defaults() -> ImageSpec {
+    ImageSpec {
+        scratch: Some(Located::by_option("TMPDIR", scratch_folder())),
+        ..ImageSpec::default()
+    }
+}
+
+/// The folder for what is only needed meanwhile, when none is named.
+pub fn scratch_folder() -> PathBuf {
     const KEPT: &str = "/var/tmp";
     let kept = || Path::new(KEPT).is_dir().then(|| PathBuf::from(KEPT));
     let scratch = std::env::var_os("TMPDIR").map(PathBuf::from).or_else(kept);
-    let scratch = scratch.unwrap_or_else(std::env::temp_dir);
-    ImageSpec {
-        scratch: Some(Located::by_option("TMPDIR", scratch)),
-        ..ImageSpec::default()
-    }
+    scratch.unwrap_or_else(std::env::temp_dir)
 }
 
 fn tree_changes(args: &TreeArgs) -> TreeChanges {

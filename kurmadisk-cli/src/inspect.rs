@@ -6,14 +6,15 @@ use std::fmt::Write;
 use kurmadisk::inspect::{
     self, Content, FilesystemReport, ImageReport, PartitionReport, Problem, TableReport,
 };
+use kurmadisk::source::disk::open_image;
 
 use crate::args::InspectArgs;
-use crate::inputs;
+use crate::describe::scratch_folder;
 use crate::text::{self, Table};
 
 pub fn run(args: &InspectArgs) -> Result<String, Box<dyn Error>> {
     let path = &args.image;
-    let report = inspect::image(path).map_err(|error| inputs::open_error(path, &error))?;
+    let report = inspect::opened(&open_image(path, &scratch_folder())?);
     if args.json {
         return Ok(serde_json::to_string_pretty(&report)? + "\n");
     }

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use kurmadisk::formats::image::{FormatList, ImageFile, names, write_files};
+use kurmadisk::formats::image::{FormatList, ImageFile, names, write_files, write_images};
 use kurmadisk::formats::map::DiskMap;
 use kurmadisk::formats::open::ImageStore;
 use kurmadisk::formats::output::Forward;
@@ -53,9 +53,12 @@ impl Destination {
         };
         let folder = match (formats, output) {
             (_, Some(path)) if is_pipe(path) => return Self::pipe(formats),
-            ([_], Some(path)) if !is_folder(path) => {
+            ([choice], Some(path)) if !is_folder(path) => {
+                let mut choice = *choice;
+                let compressed = choice.compress_by_ending(path);
+                compressed.map_err(|error| format!("{}: {error}", path.display()))?;
                 return Ok(Self {
-                    images: vec![(formats[0], path.to_path_buf())],
+                    images: vec![(choice, path.to_path_buf())],
                     folder: None,
                 });
             }
@@ -123,10 +126,9 @@ impl Destination {
             .iter()
             .map(|(choice, path)| {
                 let mut options = options.clone();
-                options.file_name = file_name(path);
-                options.tuning = choice.tuning;
+                options.file_name = file_name(&FormatChoice::uncompressed(path));
                 ImageFile {
-                    format: choice.format,
+                    choice: *choice,
                     options,
                     path: path.clone(),
                 }
@@ -135,9 +137,9 @@ impl Destination {
         if let [image] = &images[..]
             && is_pipe(&image.path)
         {
-            let mut out = Forward::new(std::io::stdout().lock(), "the standard output");
-            let (format, options) = (image.format, &image.options);
-            format.write(disk, options, &mut out, &mut |now| bar.tell(now))?;
+            let out = Forward::new(std::io::stdout().lock(), "the standard output");
+            let job = image.job(Box::new(out))?;
+            write_images(disk, vec![job], &mut |now| bar.tell(now))?;
         } else {
             let folder = NewFolder::create(self.folder.as_deref())?;
             write_files(disk, &images, &mut |now| bar.tell(now))?;
@@ -151,7 +153,7 @@ impl Destination {
     pub fn describe(&self, disk: u64) -> Result<String, String> {
         let disk = text::size(disk);
         let line = |(choice, path): &(FormatChoice, PathBuf)| {
-            let format = choice.format;
+            let format = described(choice);
             let shown = text::shown(&path.to_string_lossy());
             if is_pipe(path) {
                 return Ok(format!("{shown}: {format} (a disk of {disk})\n"));
@@ -170,6 +172,9 @@ impl Destination {
                 "output": path.to_string_lossy(),
                 "format": choice.format.name(),
             });
+            if let Some(compression) = choice.compression {
+                made["compression"] = compression.name().into();
+            }
             if !is_pipe(path) {
                 made["size"] = size(choice.format, path)?.into();
             }
@@ -191,6 +196,15 @@ impl Destination {
         }
         std::io::stderr().write_all(said.as_bytes())?;
         Ok(String::new())
+    }
+}
+
+/// A format and its compression, in words.
+pub fn described(choice: &FormatChoice) -> String {
+    let format = choice.format;
+    match choice.compression {
+        Some(compression) => format!("{format}, compressed with {compression}"),
+        None => format.to_string(),
     }
 }
 
@@ -232,12 +246,11 @@ fn is_folder(path: &Path) -> bool {
 
 /// The format that the name of the image's file stands for.
 fn format_of(path: &Path) -> Result<FormatChoice, String> {
-    let format = ImageFormat::by_ending(path).ok_or_else(|| {
+    FormatChoice::by_ending(path).ok_or_else(|| {
         let path = path.display();
         let names = names();
         format!("{path}: the ending of its name tells no format; name one by --format: {names}")
-    })?;
-    Ok(format.into())
+    })
 }
 
 /// The name of the image's file, which some formats repeat inside.

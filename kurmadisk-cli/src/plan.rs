@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::args::PlanArgs;
 use crate::describe::Described;
+use crate::output;
 use crate::text::{self, Table};
 
 pub fn run(args: &PlanArgs) -> Result<String, Box<dyn Error>> {
@@ -42,10 +43,11 @@ pub fn run(args: &PlanArgs) -> Result<String, Box<dyn Error>> {
     let outputs = images
         .iter()
         .zip(sizes)
-        .map(|((choice, path), size)| (choice.format, path.to_string_lossy().into_owned(), size));
+        .map(|((choice, path), size)| (choice, path.to_string_lossy().into_owned(), size));
     if args.json {
         let outputs: Vec<_> = outputs
-            .map(|(format, path, size)| {
+            .map(|(choice, path, size)| {
+                let format = choice.format;
                 let (size, exact) = match size {
                     Ok(PredictedSize::Exact(size)) => (size, true),
                     Ok(PredictedSize::AtMost(size)) => (size, false),
@@ -54,7 +56,14 @@ pub fn run(args: &PlanArgs) -> Result<String, Box<dyn Error>> {
                         return json!({ "format": format.name(), "impossible": reason });
                     }
                 };
-                json!({ "format": format.name(), "path": path, "size": size, "exact": exact })
+                // How well it compresses, only its content tells.
+                let exact = exact && choice.compression.is_none();
+                let mut output =
+                    json!({ "format": format.name(), "path": path, "size": size, "exact": exact });
+                if let Some(compression) = choice.compression {
+                    output["compression"] = compression.name().into();
+                }
+                output
             })
             .collect();
         let mut plan = serde_json::to_value(&report)?;
@@ -62,8 +71,12 @@ pub fn run(args: &PlanArgs) -> Result<String, Box<dyn Error>> {
         return Ok(serde_json::to_string_pretty(&plan)? + "\n");
     }
     let mut said = describe(&report);
-    for (format, path, size) in outputs {
+    for (choice, path, size) in outputs {
+        let format = output::described(choice);
         let size = match size {
+            Ok(PredictedSize::Exact(size)) if choice.compression.is_some() => {
+                format!("{} before that", text::size(size))
+            }
             Ok(PredictedSize::Exact(size)) => text::size(size),
             Ok(PredictedSize::AtMost(size)) => format!("at most {}", text::size(size)),
             Err(error) => format!("not possible: {error}"),

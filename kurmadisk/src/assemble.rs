@@ -90,7 +90,7 @@ impl Plan {
     ) -> Result<(), AssembleError> {
         let file_name = path.file_name().unwrap_or_default().to_string_lossy();
         let image = ImageFile {
-            format,
+            choice: format.into(),
             options: self.image_options(&file_name),
             path: path.to_path_buf(),
         };

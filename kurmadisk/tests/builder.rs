@@ -122,7 +122,7 @@ fn every_format_has_the_size_that_was_predicted_whatever_the_threads() {
         let digests = [1, 3].map(|threads| {
             let options = plan.image_options(&name);
             let image = ImageFile {
-                format,
+                choice: format.into(),
                 options: options.with_threads(NonZero::new(threads).unwrap()),
                 path: bench.join(&name),
             };

@@ -53,9 +53,7 @@ impl<O: Output> Compressed<O> {
     ) -> Result<Self, CompressionError> {
         let codec = compression.codec();
         let level = level.unwrap_or(codec.level);
-        if !(codec.levels.0..=codec.levels.1).contains(&level) {
-            return Err(CompressionError::Level { compression, level });
-        }
+        compression.check_level(level)?;
         let envelope = (codec.envelope)();
         Ok(Self {
             out,

@@ -70,6 +70,18 @@ impl Compression {
         self.codec().levels
     }
 
+    /// Fails for a level that it does not have.
+    pub fn check_level(self, level: u32) -> Result<(), CompressionError> {
+        let (least, most) = self.levels();
+        if (least..=most).contains(&level) {
+            return Ok(());
+        }
+        Err(CompressionError::Level {
+            compression: self,
+            level,
+        })
+    }
+
     /// The level that is taken where none is chosen.
     #[must_use]
     pub fn default_level(self) -> u32 {

@@ -159,7 +159,7 @@ fn files_appear_together_or_not_at_all() {
         names
     };
     let file = |format: ImageFormat, name: &str| ImageFile {
-        format,
+        choice: format.into(),
         options: ImageOptions::new(uuid::Uuid::from_u128(1), name),
         path: dir.path().join(name),
     };

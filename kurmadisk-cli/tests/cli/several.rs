@@ -197,3 +197,79 @@ fn options_of_formats_are_heeded_and_wrong_ones_refused() {
     assert_eq!(plan["outputs"][0]["path"], "d/efi.raw");
     assert_eq!(plan["outputs"][1]["path"], "d/efi.vmdk");
 }
+
+#[test]
+fn a_file_is_compressed_as_its_ending_or_an_option_says() {
+    let bench = Bench::new();
+    bench.run(arguments(&["-o", "disk.raw"])).assert().success();
+    let disk = fs::read(bench.join("disk.raw")).unwrap();
+    for (program, compression) in [("gzip", "gz"), ("zstd", "zst"), ("xz", "xz")] {
+        let file = format!("disk.raw.{compression}");
+        let assert = bench.run(arguments(&["-o", &file])).assert().success();
+        let said = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+        let expected = format!("{file}: raw, compressed with {compression}, ");
+        assert!(said.starts_with(&expected), "{said}");
+        let uncompressed = |path: &str| {
+            let mut command = judged(oracle::tool(program).unwrap().command());
+            let output = command.arg("-dc").arg(bench.join(path)).output().unwrap();
+            assert!(output.status.success(), "{path}");
+            output.stdout
+        };
+        assert!(uncompressed(&file) == disk, "{file}");
+
+        // The same through a pipe, and in a folder with others; the level is heeded.
+        let option = format!("raw,compress={compression}");
+        let list = format!("vdi,{option},level=1");
+        let assert = bench
+            .run(arguments(&["--format", &option, "-o", "-"]))
+            .assert();
+        assert!(assert.get_output().stdout == fs::read(bench.join(&file)).unwrap());
+        bench
+            .run(arguments(&["--format", &list, "-o", "out"]))
+            .assert()
+            .success();
+        assert!(uncompressed(&format!("out/efi.raw.{compression}")) == disk);
+        // And back again.
+        bench.run(["convert", &file, "back.raw"]).assert().success();
+        assert!(fs::read(bench.join("back.raw")).unwrap() == disk);
+        let inspected = json(&mut bench.run(["inspect", "--json", &file]));
+        assert_eq!(inspected["partitions"].as_array().unwrap().len(), 2);
+    }
+    let made = json(&mut bench.run(arguments(&["--json", "-o", "x.vmdk.gz"])));
+    assert_eq!(
+        (&made["format"], &made["compression"]),
+        (&"vmdk".into(), &"gz".into())
+    );
+    let plan = json(&mut bench.run(["plan", "--json", "--layout", "efi", "-o", "x.vdi.xz"]));
+    assert_eq!(plan["outputs"][0]["compression"], "xz");
+    assert_eq!(plan["outputs"][0]["exact"], false);
+    for (list, output, part) in [
+        (
+            "qcow2-compressed",
+            "x.qcow2.gz",
+            "can't be compressed as it is written",
+        ),
+        (
+            "vmdk-flat",
+            "x.vmdk.zst",
+            "can't be compressed as it is written",
+        ),
+    ] {
+        bench.refuses(
+            ["--layout", "efi", "--format", list, "-o", output],
+            &[output, part],
+        );
+    }
+    for (list, part) in [
+        ("raw,compress=zip", "there are: gz, zst, xz"),
+        ("raw,compress=gz,level=77", "gz has no level 77"),
+        (
+            "raw,level=3",
+            "raw has no option \"level\"; it has: compress",
+        ),
+    ] {
+        let assert = bench.run(["plan", "--format", list]).assert().code(2);
+        let said = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+        assert!(said.contains(part), "no {part:?} in {said}");
+    }
+}

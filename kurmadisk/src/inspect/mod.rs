@@ -41,9 +41,14 @@ use crate::table::{self as partition_table, PartitionTable, TableError, TablePro
 /// Fails when it can't be opened, or when its container is damaged; problems of what is in the
 /// container are in the report.
 pub fn image(path: &Path) -> Result<ImageReport, OpenError> {
-    let store = ImageStore::open(path)?;
+    Ok(opened(&ImageStore::open(path)?))
+}
+
+/// Inspects an image that is open.
+#[must_use]
+pub fn opened(store: &ImageStore) -> ImageReport {
     let image = store.image();
-    Ok(ImageReport {
+    ImageReport {
         container: ContainerReport {
             format: image.format().name(),
             file_size: store.files_len(),
@@ -51,7 +56,7 @@ pub fn image(path: &Path) -> Result<ImageReport, OpenError> {
             facts: image.facts().to_vec(),
         },
         disk: disk(image),
-    })
+    }
 }
 
 /// Inspects a disk: its partition table and what lies in its partitions, or on the whole disk when

@@ -63,6 +63,16 @@ impl ScratchCopy {
         Ok(())
     }
 
+    #[cfg(feature = "inspect")]
+    /// The file it is in, if it is in one, complete: with holes where zeros were written.
+    pub(crate) fn file(&self) -> io::Result<Option<File>> {
+        let Place::File { file, .. } = &self.place else {
+            return Ok(None);
+        };
+        file.set_len(self.len)?;
+        file.try_clone().map(Some)
+    }
+
     /// The copy as a map without holes.
     pub(crate) fn finish(self) -> io::Result<DiskMap> {
         let mut map = DiskMap::new(self.len);

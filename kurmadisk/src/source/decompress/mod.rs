@@ -8,7 +8,11 @@
 mod input;
 mod zstd;
 
+#[cfg(feature = "inspect")]
+use std::fs::File;
 use std::io::{self, Read};
+#[cfg(feature = "inspect")]
+use std::path::Path;
 use std::path::PathBuf;
 
 use kurmadisk_formats::map::DiskMap;
@@ -102,6 +106,19 @@ pub fn decompressed(archive: DiskMap, scratch: &Scratch) -> Result<DiskMap, Deco
     }
 }
 
+/// The same in a file without a name in `folder`, with holes for what may be some; nothing if it is not compressed.
+#[cfg(feature = "inspect")]
+pub(super) fn uncompressed_file(
+    archive: &DiskMap,
+    folder: &Path,
+) -> Result<Option<File>, DecompressError> {
+    let scratch = Scratch::Folder(folder.to_path_buf());
+    match leading(archive, &scratch)? {
+        Some(leading) => Ok(leading.all_of(archive)?.file),
+        None => Ok(None),
+    }
+}
+
 /// As [`decompressed`], with the SHA-256 of the archive's own bytes and of the uncompressed ones.
 pub(super) fn decompressed_and_digested(
     archive: DiskMap,
@@ -135,6 +152,9 @@ pub(super) struct Digests {
 pub(super) struct Leading {
     /// What it uncompresses to.
     pub(super) map: DiskMap,
+    /// The file that is in, if it is in one.
+    #[cfg(feature = "inspect")]
+    file: Option<File>,
     /// The name of the compression.
     pub(super) format: &'static str,
     /// Where it ends in the archive, in bytes.
@@ -202,6 +222,8 @@ fn copied(
         }
     };
     let stored = input.close().map_err(DecompressError::Read)?;
+    #[cfg(feature = "inspect")]
+    let file = copy.file()?;
     let (map, content) = copy.finish()?;
     let digests = Digests {
         stored: stored.unwrap_or_default(),
@@ -209,6 +231,8 @@ fn copied(
     };
     Ok(Some(Leading {
         map,
+        #[cfg(feature = "inspect")]
+        file,
         format,
         end,
         digests,
@@ -236,6 +260,12 @@ impl Copy {
         }
         let written = self.scratch.write(bytes);
         written.map_err(|source| write_error(self.scratch.path().to_path_buf(), source))
+    }
+
+    #[cfg(feature = "inspect")]
+    fn file(&self) -> Result<Option<File>, DecompressError> {
+        let file = self.scratch.file();
+        file.map_err(|source| write_error(self.scratch.path().to_path_buf(), source))
     }
 
     fn finish(self) -> Result<(DiskMap, Option<[u8; 32]>), DecompressError> {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use kurmadisk_formats::error::OpenError;
 use thiserror::Error;
 
+#[cfg(feature = "archives")]
+use super::super::decompress::DecompressError;
 use crate::fs::ext4::Ext4ReadError;
 use crate::fs::fat::FatReadError;
 
@@ -22,6 +24,15 @@ pub enum DiskError {
         path: PathBuf,
         /// Why.
         source: OpenError,
+    },
+    /// It is compressed, and cannot be uncompressed.
+    #[cfg(feature = "archives")]
+    #[error("{}", path.display())]
+    Decompress {
+        /// The compressed file.
+        path: PathBuf,
+        /// Why.
+        source: DecompressError,
     },
     /// Something is wrong with what is in it.
     #[error("{}", path.display())]

@@ -22,6 +22,8 @@ use kurmadisk_formats::read_at::ReadAt;
 
 pub use error::{DiskError, DiskFault};
 
+#[cfg(feature = "archives")]
+use super::decompress;
 use crate::fs::{ext4, fat};
 use crate::inspect;
 use crate::tree::{Metadata, Tree};
@@ -44,6 +46,39 @@ pub(super) fn is_disk(disk: &dyn ReadAt) -> bool {
     report.table.is_some() || report.content.is_some_and(|content| content.is_known())
 }
 
+/// Opens the image file or block device at `path`, of any format that can be opened. A compressed file is
+/// uncompressed into `scratch`, a folder, first: once, and into a file without a name.
+#[cfg(feature = "archives")]
+pub fn open_image(path: &Path, scratch: &Path) -> Result<ImageStore, DiskError> {
+    let opened =
+        |store: Result<ImageStore, OpenError>| store.map_err(|error| open_error(path, error));
+    let store = opened(ImageStore::open(path))?;
+    if store.image().format() != ImageFormat::Raw {
+        return Ok(store);
+    }
+    // As it lies in the file, without regard to holes.
+    let whole = store.map(0, store.image().len());
+    let file = decompress::uncompressed_file(&whole, scratch);
+    let file = file.map_err(|source| DiskError::Decompress {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    match file {
+        Some(file) => opened(ImageStore::from_file(path, file)),
+        None => Ok(store),
+    }
+}
+
+fn open_error(path: &Path, source: OpenError) -> DiskError {
+    match source {
+        OpenError::File { .. } => DiskError::File(source),
+        source => DiskError::Open {
+            path: path.to_path_buf(),
+            source,
+        },
+    }
+}
+
 /// Reads the tree of an ext2, ext3, ext4 or FAT filesystem in the image file or block device at `path`, of any
 /// format that can be opened.
 ///
@@ -54,13 +89,7 @@ pub(super) fn is_disk(disk: &dyn ReadAt) -> bool {
 /// What a container has no room for are zeros like any other, and no holes of files: so the same filesystem gives
 /// the same tree from every container.
 pub fn read(path: &Path, partition: Option<&str>, root: &Metadata) -> Result<Tree, DiskError> {
-    let store = ImageStore::open(path).map_err(|source| match source {
-        OpenError::File { .. } => DiskError::File(source),
-        source => DiskError::Open {
-            path: path.to_path_buf(),
-            source,
-        },
-    })?;
+    let store = ImageStore::open(path).map_err(|source| open_error(path, source))?;
     let volume = |start, len| store.map(start, len);
     let tree = tree(store.image(), volume, partition, root);
     tree.map_err(|fault| image_error(path, fault))

@@ -113,6 +113,7 @@ impl Header {
         octal(&self.checksum).is_some_and(|sum| self.sums().contains(&sum))
     }
 
+    #[cfg(feature = "packages")]
     /// Puts the checksum in, as six octal digits, NUL and a space; all else must be there already.
     pub(crate) fn seal(&mut self) {
         let [sum, _] = self.sums();
@@ -158,6 +159,7 @@ pub(crate) fn number(field: &[u8]) -> Option<i64> {
     }
 }
 
+#[cfg(feature = "packages")]
 /// Writes a number: eleven octal digits and NUL, and base 256 for what those don't reach (from 8 GiB on, and
 /// below zero).
 pub(crate) fn put_number(field: &mut [u8; 12], value: i64) {
