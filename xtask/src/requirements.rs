@@ -8,7 +8,8 @@ use kurmadisk_fixtures::{is_root, oracle};
 use crate::{Outcome, cargo};
 
 /// Makes sure that every program and file of [`oracle::missing`]'s list is there: as root on a machine with
-/// apt it installs the packages, elsewhere it says what is missing and fails.
+/// apt it installs the packages, elsewhere it says what is missing and fails. What the Python Package Index has is
+/// installed below `target`.
 pub(crate) fn ensure() -> Outcome {
     /// Packages of other releases may have to give way to those that are installed first; the second
     /// round brings them back in this release's version.
@@ -19,6 +20,12 @@ pub(crate) fn ensure() -> Outcome {
         rounds.next().ok_or_else(|| advice(&missing))?;
         install(&packages(&missing))?;
         missing = oracle::missing();
+    }
+    for tool in oracle::PYPI_TOOLS {
+        if !tool.is_installed() {
+            eprintln!("== pip install {}", tool.requirement);
+            tool.install()?;
+        }
     }
     Ok(())
 }

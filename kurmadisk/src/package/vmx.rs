@@ -100,14 +100,9 @@ fn general(vmx: &mut Vmx, context: &Context) {
         vmx.set("annotation", description);
     }
     vmx.set("guestOS", machine.guest_os.names().vmx);
-    vmx.set(
-        "firmware",
-        match machine.firmware {
-            Firmware::Bios => "bios",
-            Firmware::Efi => "efi",
-        },
-    );
+    // PC BIOS is what a machine has of which nothing is said, and readers know no word for it.
     if machine.firmware == Firmware::Efi {
+        vmx.set("firmware", "efi");
         vmx.set("uefi.secureBoot.enabled", FALSE);
     }
     vmx.set("uuid.bios", &bios_uuid(machine.uuid));
@@ -142,8 +137,10 @@ fn storage(vmx: &mut Vmx, controller: DiskController, disk: &str) {
             ("sata", None)
         }
     };
-    // IDE controllers are always there.
-    if bus != "ide" {
+    if controller == DiskController::Ide {
+        // Its controller is always there; on it, what nothing is said of may be a CD-ROM drive.
+        vmx.set("ide0:0.deviceType", "ata-hardDisk");
+    } else {
         vmx.set(&format!("{bus}0.present"), TRUE);
     }
     if let Some(model) = model {
