@@ -115,7 +115,7 @@ fn general(vmx: &mut Vmx, context: &Context) {
     vmx.set("floppy0.present", FALSE);
 }
 
-/// Without the root ports there is no slot for PCI Express devices: e1000e, vmxnet3, pvscsi and NVMe.
+/// Without the root ports there is no slot for PCI Express devices: e1000e, vmxnet3, pvscsi, nvme.
 fn bridges(vmx: &mut Vmx) {
     vmx.set("pciBridge0.present", TRUE);
     for bridge in 4..8 {
