@@ -6,16 +6,15 @@ use std::fmt::Write as _;
 
 use kurmadisk_formats::image::ImageFormat;
 
+use super::Context;
 use super::model::{Member, Package};
-use super::{Context, PackageError};
 use crate::spec::{Firmware, MacAddress, Wrap};
 
 /// What PowerShell 5 knows UTF-8 by.
 const BYTE_ORDER_MARK: &str = "\u{FEFF}";
 
 /// The package for `context`.
-#[expect(clippy::unnecessary_wraps, reason = "other targets can fail")]
-pub(super) fn package(context: &Context) -> Result<Package, PackageError> {
+pub(super) fn package(context: &Context) -> Package {
     let folder = context.folder();
     let name = context.plain_name();
     let disk = format!("{name}.vhdx");
@@ -24,7 +23,7 @@ pub(super) fn package(context: &Context) -> Result<Package, PackageError> {
         context.disk(format!("{folder}/{disk}"), ImageFormat::Vhdx),
     ];
     members.extend(context.license(&folder));
-    Ok(Package::wrapped(context, Wrap::Zip, members))
+    Package::wrapped(context, Wrap::Zip, members)
 }
 
 /// The script, with line ends as Windows has them.

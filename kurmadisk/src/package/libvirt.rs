@@ -132,8 +132,8 @@ fn devices(xml: &mut Xml, context: &Context, hardware: &Hardware, disk: &str) {
         let controller = [("type", "scsi"), ("index", "0"), ("model", model)];
         xml.empty("controller", &controller);
     }
-    for card in &hardware.nics {
-        network_card(xml, *card);
+    for &card in &hardware.nics {
+        network_card(xml, card);
     }
     if context.machine.serial {
         xml.empty("serial", &[("type", "pty")]);

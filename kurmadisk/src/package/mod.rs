@@ -88,7 +88,7 @@ pub fn package(context: &Context) -> Result<Package, PackageError> {
         Target::Aws => aws::package(context),
         Target::Gce => gce::package(context),
         Target::Azure => azure::package(context),
-        Target::Hyperv => hyperv::package(context),
+        Target::Hyperv => Ok(hyperv::package(context)),
         Target::Proxmox => proxmox::package(context),
         Target::Libvirt => libvirt::package(context),
         Target::VagrantLibvirt => vagrant_libvirt::package(context),

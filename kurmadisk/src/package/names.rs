@@ -6,13 +6,16 @@ const LABEL: usize = 63;
 /// The name as a label of a domain name (RFC 1035, section 2.3.1): small letters, digits and hyphens, a letter first
 /// and no hyphen last.
 pub(super) fn label(name: &str) -> String {
-    let allowed = |c: char| match c.to_ascii_lowercase() {
-        c if c.is_ascii_alphanumeric() => c,
-        _ => '-',
-    };
-    let mut label: String = name.chars().map(allowed).collect();
+    let mut label = String::new();
+    for c in name.chars().map(|c| c.to_ascii_lowercase()) {
+        if c.is_ascii_alphanumeric() {
+            label.push(c);
+        } else if !label.ends_with('-') {
+            label.push('-');
+        }
+    }
     if !label.starts_with(|c: char| c.is_ascii_lowercase()) {
-        label.insert_str(0, "disk-");
+        label = format!("disk-{}", label.trim_start_matches('-'));
     }
     // All of it is ASCII.
     label.truncate(LABEL);
@@ -53,6 +56,7 @@ mod tests {
             ("kurmaos", "kurmaos"),
             ("KurmaOS 1.0", "kurmaos-1-0"),
             ("1.0", "disk-1-0"),
+            ("K & S", "k-s"),
             ("ü", "disk"),
             ("", "disk"),
             ("a-", "a"),

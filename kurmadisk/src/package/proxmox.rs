@@ -1,7 +1,5 @@
 //! Proxmox VE: a qcow2, and a script of `qm` commands that makes a machine of it.
 
-use std::fmt::Write as _;
-
 use kurmadisk_formats::image::ImageFormat;
 
 use super::hardware::{Choices, Hardware};
@@ -50,24 +48,31 @@ pub(super) fn package(context: &Context) -> Result<Package, PackageError> {
 
 /// The script; the disk is beside it.
 fn script(context: &Context, hardware: &Hardware, disk: &str) -> String {
+    let mut lines = vec![
+        "#!/bin/sh",
+        "# Makes a virtual machine of the disk beside this script. On a node of Proxmox VE, as root:",
+        "# sh create.sh VMID [STORAGE [BRIDGE]]",
+        "set -eu",
+        "vmid=${1:?the number of the new machine is missing}",
+        "storage=${2:-local-lvm}",
+    ];
+    if !hardware.nics.is_empty() {
+        lines.push("bridge=${3:-vmbr0}");
+    }
+    lines.push("folder=$(cd \"$(dirname \"$0\")\" && pwd)");
+    let mut options = system(context, hardware);
+    options.extend(devices(context, hardware, disk));
+    let create = format!(
+        "qm create \"$vmid\" \\\n    {}\n",
+        options.join(" \\\n    ")
+    );
+    lines.push(&create);
+    lines.join("\n")
+}
+
+/// The options for what the machine is.
+fn system(context: &Context, hardware: &Hardware) -> Vec<String> {
     let machine = &context.machine;
-    let mut text = "\
-        #!/bin/sh\n\
-        # Makes a virtual machine of the disk beside this script. On a node of Proxmox VE, as root:\n\
-        # sh create.sh VMID [STORAGE [BRIDGE]]\n\
-        set -eu\n\
-        vmid=${1:?the number of the new machine is missing}\n\
-        storage=${2:-local-lvm}\n\
-        bridge=${3:-vmbr0}\n\
-        folder=$(cd \"$(dirname \"$0\")\" && pwd)\n"
-        .to_owned();
-    let (slot, scsi) = match hardware.controller {
-        DiskController::Virtio => ("virtio0", None),
-        DiskController::Sata => ("sata0", None),
-        DiskController::Ide => ("ide0", None),
-        DiskController::PvScsi => ("scsi0", Some("pvscsi")),
-        _ => ("scsi0", Some("virtio-scsi-single")),
-    };
     let chipset = match hardware.controller {
         DiskController::Ide => "pc",
         _ => "q35",
@@ -88,6 +93,23 @@ fn script(context: &Context, hardware: &Hardware, disk: &str) -> String {
             options.push(keys.to_owned());
         }
     }
+    if let Some(description) = &machine.description {
+        let description = shortened(description, DESCRIPTION);
+        options.push(format!("--description {}", quoted(description)));
+    }
+    options
+}
+
+/// The options for its disk, its network cards and its serial port.
+fn devices(context: &Context, hardware: &Hardware, disk: &str) -> Vec<String> {
+    let (slot, scsi) = match hardware.controller {
+        DiskController::Virtio => ("virtio0", None),
+        DiskController::Sata => ("sata0", None),
+        DiskController::Ide => ("ide0", None),
+        DiskController::PvScsi => ("scsi0", Some("pvscsi")),
+        _ => ("scsi0", Some("virtio-scsi-single")),
+    };
+    let mut options = Vec::new();
     options.extend(scsi.map(|model| format!("--scsihw {model}")));
     options.push(format!(
         "--{slot} \"$storage:0,import-from=$folder/{disk}\""
@@ -98,20 +120,10 @@ fn script(context: &Context, hardware: &Hardware, disk: &str) -> String {
         let mac = card.mac.to_string().to_uppercase();
         options.push(format!("--net{number} \"{model}={mac},bridge=$bridge\""));
     }
-    if machine.serial {
+    if context.machine.serial {
         options.push("--serial0 socket".to_owned());
     }
-    if let Some(description) = &machine.description {
-        let description = shortened(description, DESCRIPTION);
-        options.push(format!("--description {}", quoted(description)));
-    }
-    // Writing to a String cannot fail.
-    let _ = writeln!(
-        text,
-        "qm create \"$vmid\" \\\n    {}",
-        options.join(" \\\n    ")
-    );
-    text
+    options
 }
 
 /// The text, or as many whole characters of it as fit into `most` bytes.

@@ -4,7 +4,7 @@ use kurmadisk::package::Target;
 
 use super::support::{BARE, FULL, package_with_fixed_identifiers, render};
 
-fn golden(name: &str, text: &str, target: Target) {
+pub fn golden(name: &str, text: &str, target: Target) {
     let mut settings = insta::Settings::clone_current();
     settings.set_omit_expression(true);
     settings.set_prepend_module_to_snapshot(false);

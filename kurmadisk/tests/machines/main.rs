@@ -1,5 +1,6 @@
 //! Machines that packages describe: what each hypervisor is told, and what is refused.
 
+mod cloud;
 mod golden;
 mod judged;
 mod spec;
