@@ -17,6 +17,7 @@
 //! | [`archive`] | archives as places for images |
 //! | `machine` | [`Machine`]: the machine around the disk, every default decided |
 //! | `guest_os` | what hypervisors call the system in it |
+//! | `disks` | [`PlannedDisk`]: the disks that packages hold |
 //! | `model` | [`Package`], [`Member`] and what they are made of |
 //! | `write` | [`Release`]: the files of packages, in one pass over each disk |
 //! | `place` | a file while it is written, digested on its way |
@@ -32,6 +33,7 @@ pub mod archive;
 mod aws;
 mod azure;
 mod cloud;
+mod disks;
 mod error;
 mod gce;
 mod guest_os;
@@ -56,6 +58,7 @@ mod vmx;
 mod write;
 mod xml;
 
+pub use disks::PlannedDisk;
 pub use error::PackageError;
 pub use guest_os::GuestNames;
 pub use machine::{MacBlock, Machine, Nic};

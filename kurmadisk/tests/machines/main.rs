@@ -1,6 +1,7 @@
 //! Machines that packages describe: what each hypervisor is told, and what is refused.
 
 mod cloud;
+mod disks;
 mod golden;
 mod judged;
 mod spec;
