@@ -12,12 +12,12 @@ use tempfile::TempDir;
 use super::support::{BARE, FULL, plan, spec};
 
 /// Packages of one description in a folder of their own, and the disk as it is.
-struct Written {
+pub struct Written {
     folder: TempDir,
 }
 
 impl Written {
-    fn new(text: &str, targets: &[Target]) -> Self {
+    pub fn new(text: &str, targets: &[Target]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let spec = spec(text);
         let plan = plan(&spec, targets[0]);
@@ -33,28 +33,32 @@ impl Written {
         let written = release.write(&disk, &options, &packages, progress);
         written.expect("it is written");
         release.finish().expect("it is complete");
-        let raw = folder.path().join("disk.raw");
-        let written = plan.write(ImageFormat::Raw, &raw, progress);
+        let it = Self { folder };
+        let written = plan.write(ImageFormat::Raw, &it.raw(), progress);
         written.expect("it is written");
-        Self { folder }
+        it
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join("out").join(name)
     }
 
     /// The folder that an archive was unpacked into.
-    fn unpacked(&self, archive: &str, by: Unpacker) -> PathBuf {
+    pub fn unpacked(&self, archive: &str, by: Unpacker) -> PathBuf {
         let folder = self.folder.path().join(format!("{archive} unpacked"));
         fs::create_dir(&folder).expect("a folder");
         by.unpack(&self.file(archive), &folder).expect("an archive");
         folder
     }
 
+    /// The disk as it is.
+    pub fn raw(&self) -> PathBuf {
+        self.folder.path().join("disk.raw")
+    }
+
     /// Holds an image against the disk.
-    fn is_the_disk(&self, image: &Path, format: &str) {
-        let raw = self.folder.path().join("disk.raw");
-        oracle::qemu_img_compare(image, format, &raw, "raw").expect("the same disk");
+    pub fn is_the_disk(&self, image: &Path, format: &str) {
+        oracle::qemu_img_compare(image, format, &self.raw(), "raw").expect("the same disk");
     }
 }
 
