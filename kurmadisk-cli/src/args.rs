@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use kurmadisk::adjust::{IdRange, Owner};
 use kurmadisk::formats::image::FormatList;
-use kurmadisk::spec::SizeSpec;
+use kurmadisk::spec::{SizeSpec, Target};
 
 /// Builds bootable disk images in one pass: no root, no loop device, no mkfs.
 #[derive(Debug, Parser)]
@@ -21,6 +21,8 @@ pub struct Args {
 pub enum Command {
     /// Build an image
     Build(Box<BuildArgs>),
+    /// Build packages: the disk with the machine around it, as each platform takes it
+    Package(Box<PackageArgs>),
     /// Tell what `build` would make, without writing anything
     Plan(Box<PlanArgs>),
     /// Tell what an image holds: container, partition table, filesystems
@@ -134,9 +136,27 @@ pub struct TreeArgs {
 pub struct BuildArgs {
     #[command(flatten)]
     pub image: ImageArgs,
+    /// Build packages for these targets too, from the same reading of the disk
+    #[arg(long, value_name = "TARGET[,…]", value_delimiter = ',')]
+    pub package: Vec<Target>,
     /// The image's file, or the folder of several, which is made if it is missing; `-` for the standard output.
     /// Without it, the name with the format's ending
     #[arg(short, long, value_name = "OUT")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub write: WriteArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct PackageArgs {
+    /// vmware, ova, virtualbox, openstack, aws, gce, azure, hyperv, proxmox, libvirt, vagrant-virtualbox,
+    /// vagrant-vmware or vagrant-libvirt
+    #[arg(value_name = "TARGET", required = true, value_delimiter = ',')]
+    pub targets: Vec<Target>,
+    #[command(flatten)]
+    pub image: ImageArgs,
+    /// The folder that the packages go to, which is made if it is missing; the current one without it
+    #[arg(short, long, value_name = "FOLDER")]
     pub output: Option<PathBuf>,
     #[command(flatten)]
     pub write: WriteArgs,

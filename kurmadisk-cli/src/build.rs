@@ -6,9 +6,12 @@ use serde_json::json;
 
 use crate::args::BuildArgs;
 use crate::describe::Described;
-use crate::output;
+use crate::{output, package};
 
 pub fn run(args: &BuildArgs) -> Result<String, Box<dyn Error>> {
+    if !args.package.is_empty() {
+        return package::run_build(args);
+    }
     let described = Described::new(&args.image)?;
     let destination = described.destination(args.output.as_deref())?;
     destination.check(&described.inputs)?;

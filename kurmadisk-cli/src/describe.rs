@@ -16,6 +16,17 @@ use crate::output::{self, Destination};
 /// The configuration file that is read when none is named.
 const DEFAULT_CONFIG: &str = "kurmadisk.toml";
 
+/// What the options, the environment and the configuration file say.
+pub struct Description {
+    pub spec: ImageSpec,
+    /// The formats that were named.
+    pub formats: Vec<FormatChoice>,
+    /// The image's path, when it names one.
+    pub output: Option<PathBuf>,
+    /// What it is made from.
+    pub inputs: Inputs,
+}
+
 /// What is to be made.
 pub struct Described {
     pub plan: Plan,
@@ -27,8 +38,8 @@ pub struct Described {
     pub inputs: Inputs,
 }
 
-impl Described {
-    /// Reads everything there is to read and decides the disk.
+impl Description {
+    /// Reads what there is to read of descriptions.
     pub fn new(args: &ImageArgs) -> Result<Self, Box<dyn Error>> {
         let below = match &args.config {
             Some(path) => ImageSpec::from_file(path)?,
@@ -45,12 +56,24 @@ impl Described {
         };
         let output = spec.output.as_ref().map(|path| path.value.clone());
         let inputs = Inputs::of(&spec);
-        let plan = Builder::from_spec(spec).plan()?;
         Ok(Self {
-            plan,
+            spec,
             formats,
             output,
             inputs,
+        })
+    }
+}
+
+impl Described {
+    /// Reads everything there is to read and decides the disk.
+    pub fn new(args: &ImageArgs) -> Result<Self, Box<dyn Error>> {
+        let description = Description::new(args)?;
+        Ok(Self {
+            plan: Builder::from_spec(description.spec).plan()?,
+            formats: description.formats,
+            output: description.output,
+            inputs: description.inputs,
         })
     }
 

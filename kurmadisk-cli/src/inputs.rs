@@ -21,10 +21,12 @@ impl Inputs {
             &spec.systemd_boot,
             &spec.file_contexts,
             &spec.trees.fakeroot,
+            &spec.machine.license,
         ];
         let placed = spec.files.iter().map(|file| &file.source);
         let files = files.into_iter().chain(placed).flatten();
         let placed = spec.files.iter().map(|file| &file.tree);
+        let placed = placed.chain(spec.target.0.values().map(|target| &target.oem));
         let trees = [&spec.root, &spec.oem].into_iter().chain(placed);
         let trees = trees.flat_map(|trees| &trees.0);
         let trees = trees.flat_map(|tree| [Some(&tree.path), tree.changes.fakeroot.as_ref()]);

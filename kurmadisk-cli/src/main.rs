@@ -5,7 +5,7 @@
 //! | `args` | the command line's shape |
 //! | `describe` | options, environment and configuration file as one description |
 //! | `inputs` | what an image is made from |
-//! | `build`, `plan`, `inspect`, `convert` | the commands; each gives what is to be printed |
+//! | `build`, `package`, `plan`, `inspect`, `convert` | the commands; each gives what is to be printed |
 //! | `output` | the file an image goes to |
 //! | `text` | tables and sizes for people |
 
@@ -16,6 +16,7 @@ mod describe;
 mod inputs;
 mod inspect;
 mod output;
+mod package;
 mod plan;
 mod text;
 
@@ -31,6 +32,7 @@ use args::{Args, Command};
 fn main() -> ExitCode {
     let said = match Args::parse().command {
         Command::Build(args) => build::run(&args),
+        Command::Package(args) => package::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Convert(args) => convert::run(&args),

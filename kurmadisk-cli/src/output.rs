@@ -236,11 +236,11 @@ impl Drop for NewFolder<'_> {
     }
 }
 
-fn is_pipe(path: &Path) -> bool {
+pub fn is_pipe(path: &Path) -> bool {
     path.as_os_str() == PIPE
 }
 
-fn is_folder(path: &Path) -> bool {
+pub fn is_folder(path: &Path) -> bool {
     path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/")
 }
 
@@ -283,10 +283,10 @@ pub fn threads(args: &WriteArgs) -> NonZero<usize> {
 }
 
 /// A bar where somebody sees it.
-struct Bar(Option<ProgressBar>);
+pub struct Bar(Option<ProgressBar>);
 
 impl Bar {
-    fn new(args: &WriteArgs) -> Self {
+    pub fn new(args: &WriteArgs) -> Self {
         const LOOK: &str = "{bar:40} {bytes}/{total_bytes} {bytes_per_sec}";
         if args.quiet || !std::io::stderr().is_terminal() {
             return Self(None);
@@ -296,7 +296,7 @@ impl Bar {
         Self(Some(ProgressBar::new(0).with_style(style)))
     }
 
-    fn tell(&self, now: Progress) -> ControlFlow<()> {
+    pub fn tell(&self, now: Progress) -> ControlFlow<()> {
         if let Some(bar) = &self.0 {
             bar.set_length(now.total);
             bar.set_position(now.done);
@@ -304,7 +304,7 @@ impl Bar {
         ControlFlow::Continue(())
     }
 
-    fn clear(self) {
+    pub fn clear(self) {
         if let Some(bar) = self.0 {
             bar.finish_and_clear();
         }

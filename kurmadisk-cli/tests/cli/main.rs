@@ -9,6 +9,7 @@ mod errors;
 mod ext4;
 mod layers;
 mod options;
+mod packages;
 mod several;
 mod sizes;
 mod tree_changes;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use kurmadisk_formats::image::FormatChoice;
 use uuid::Uuid;
 
@@ -102,6 +103,17 @@ pub enum Member {
     },
 }
 
+impl PackageFile {
+    /// Its name in the output folder.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Plain(member) => member.name(),
+            Self::Archive(archive) => &archive.name,
+        }
+    }
+}
+
 impl Member {
     /// A file with this text.
     #[must_use]
@@ -168,6 +180,14 @@ pub struct FileFacts {
     pub sha256: [u8; 32],
     /// Its SHA-1, if the package needs it.
     pub sha1: Option<[u8; 20]>,
+}
+
+impl FileFacts {
+    /// Its SHA-256 in lower-case hexadecimal.
+    #[must_use]
+    pub fn sha256_hex(&self) -> String {
+        HEXLOWER.encode(&self.sha256)
+    }
 }
 
 impl Facts {

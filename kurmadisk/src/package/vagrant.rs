@@ -166,8 +166,8 @@ fn catalogue(
     };
     let room = text(&"0".repeat(64))?.len() as u64;
     let make = move |facts: &Facts| {
-        let digest = facts.get(&archive)?.sha256;
-        Ok(text(&data_encoding::HEXLOWER.encode(&digest))?.into_bytes())
+        let digest = facts.get(&archive)?.sha256_hex();
+        Ok(text(&digest)?.into_bytes())
     };
     Ok(Member::Derived {
         name: context.file_name("json"),

@@ -72,7 +72,7 @@ impl Manifest {
             (ManifestDigest::Sha1, Some(digest)) => {
                 writeln!(line, "SHA1({file})= {}", HEXLOWER.encode(digest))
             }
-            _ => writeln!(line, "SHA256({file})= {}", HEXLOWER.encode(&facts.sha256)),
+            _ => writeln!(line, "SHA256({file})= {}", facts.sha256_hex()),
         };
         line
     }
