@@ -5,5 +5,6 @@ mod cloud_files;
 mod disks;
 mod golden;
 mod judged;
+mod random;
 mod spec;
 mod support;
