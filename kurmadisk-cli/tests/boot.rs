@@ -8,6 +8,7 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use common::{DEBIAN_CMDLINE, debian_options, demo_initrd, efi_stub, judged, kurmadisk};
+use kurmadisk_fixtures::oracle::Unpacker;
 use kurmadisk_fixtures::qemu::{Drive, Firmware, Interface, Machine, QemuError, Running};
 use kurmadisk_fixtures::{debian, demo, oracle};
 
@@ -147,6 +148,34 @@ fn debian_boots_by_systemd_boot() {
 }
 
 /// The image that `kurmadisk build` makes in the checkout, by its own description.
+/// The disk as the machine in the packages has it: from its archive, behind SATA.
+#[test]
+fn the_checkouts_own_packages_report_and_power_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    kurmadisk(common::checkout())
+        .args(["package", "ova,vmware,virtualbox", "-o"])
+        .arg(&out)
+        .assert()
+        .success();
+    for (archive, by, disk) in [
+        ("kurmaos.ova", Unpacker::Tar, "kurmaos-disk1.vmdk"),
+        (
+            "kurmaos-vmware.zip",
+            Unpacker::Unzip,
+            "kurmaos-vmware/kurmaos.vmdk",
+        ),
+        (
+            "kurmaos-virtualbox.zip",
+            Unpacker::Unzip,
+            "kurmaos-virtualbox/kurmaos-disk1.vmdk",
+        ),
+    ] {
+        judged(by.unpack(&out.join(archive), folder.path()));
+        reports_and_powers_off(&folder.path().join(disk), "vmdk", Interface::Ahci);
+    }
+}
+
 #[test]
 fn the_checkouts_own_image_reports_and_powers_off() {
     let folder = tempfile::tempdir().unwrap();
@@ -156,8 +185,17 @@ fn the_checkouts_own_image_reports_and_powers_off() {
         .arg(&image)
         .assert()
         .success();
+    reports_and_powers_off(&image, "vdi", Interface::Virtio);
+}
+
+/// Boots the demonstration kernel and holds what it was given against what there was to give.
+#[track_caller]
+fn reports_and_powers_off(image: &Path, format: &str, interface: Interface) {
+    let machine = Machine::new(Firmware::Uefi)
+        .drive(Drive::new(image, format, interface))
+        .deadline(DEADLINE);
     let _turn = Turn::take();
-    let report = went(machine(&image, "vdi").run_to_end());
+    let report = went(machine.run_to_end());
     let initrd = fs::read(demo_initrd()).unwrap();
     for line in [
         "kurmadisk demo: entered by UEFI".to_owned(),
