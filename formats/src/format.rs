@@ -52,6 +52,9 @@ pub enum ImageFormat {
     /// QEMU's qcow2, version 3, with compressed clusters.
     #[cfg(feature = "qcow2-compressed")]
     Qcow2Compressed,
+    /// The same, compressed with zstd: QEMU since 5.1, and few others.
+    #[cfg(feature = "qcow2-zstd")]
+    Qcow2Zstd,
     /// Hyper-V, dynamic: blocks of 2 MiB, allocated where something lies.
     #[cfg(feature = "vhd")]
     Vhd,

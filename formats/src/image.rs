@@ -44,6 +44,8 @@ impl ImageFormat {
         Self::Qcow2V2,
         #[cfg(feature = "qcow2-compressed")]
         Self::Qcow2Compressed,
+        #[cfg(feature = "qcow2-zstd")]
+        Self::Qcow2Zstd,
         #[cfg(feature = "vhd")]
         Self::Vhd,
         #[cfg(feature = "vhd")]
@@ -76,6 +78,8 @@ impl ImageFormat {
             Self::Qcow2V2 => &crate::qcow2::V2,
             #[cfg(feature = "qcow2-compressed")]
             Self::Qcow2Compressed => &crate::qcow2::COMPRESSED,
+            #[cfg(feature = "qcow2-zstd")]
+            Self::Qcow2Zstd => &crate::qcow2::ZSTD,
             #[cfg(feature = "vhd")]
             Self::Vhd => &crate::vhd::DYNAMIC,
             #[cfg(feature = "vhd")]

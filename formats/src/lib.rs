@@ -41,6 +41,7 @@
 //! | `writer` | what takes the windows: files decided in advance, in one piece or several |
 //! | `parts` | images of several files |
 //! | `pool` | work in several threads, results in order |
+//! | `zstd` | zstd's frames |
 //! | `incompressible` | telling content that is not worth deflating |
 //! | `buffer` | memory that begins at a page |
 //!
@@ -136,3 +137,5 @@ mod vhdx;
 mod vmdk;
 mod window;
 mod writer;
+#[cfg(any(feature = "compress", feature = "qcow2-zstd"))]
+mod zstd;

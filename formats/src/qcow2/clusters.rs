@@ -4,9 +4,9 @@ use std::io;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use flate2::{Decompress, FlushDecompress};
-
+use super::codec::Decompressor;
 use super::read::Stored;
+use super::spec::Compression;
 use crate::read_at::{ReadAt, range_end};
 use crate::runs::{RunReader, merged};
 
@@ -26,12 +26,17 @@ struct Inflated {
     number: Option<u64>,
     compressed: Vec<u8>,
     data: Vec<u8>,
-    inflate: Decompress,
+    codec: Decompressor,
 }
 
 impl<R: ReadAt> ClusterReader<R> {
     /// `stored` are clusters that no run covers, ascending by number and within the file.
-    pub(super) fn new(plain: RunReader<R>, cluster: u64, stored: Vec<Stored>) -> Self {
+    pub(super) fn new(
+        plain: RunReader<R>,
+        cluster: u64,
+        compression: Compression,
+        stored: Vec<Stored>,
+    ) -> Self {
         Self {
             plain,
             cluster,
@@ -40,8 +45,7 @@ impl<R: ReadAt> ClusterReader<R> {
                 number: None,
                 compressed: Vec::new(),
                 data: Vec::new(),
-                // Any window: some programs use more than the 4 KiB that are usual.
-                inflate: Decompress::new(false),
+                codec: Decompressor::new(compression),
             }),
         }
     }
@@ -68,14 +72,8 @@ impl<R: ReadAt> ClusterReader<R> {
         self.plain
             .file()
             .read_exact_at(stored.at, &mut last.compressed)?;
-        last.inflate.reset(false);
-        // What follows the stream belongs to others. A stream that holds more than a cluster is
-        // taken, as QEMU does.
-        let done =
-            last.inflate
-                .decompress(&last.compressed, &mut last.data, FlushDecompress::Finish);
-        if done.is_err() || last.inflate.total_out() != self.cluster {
-            let message = format!("cluster {} does not inflate to a cluster", stored.number);
+        if !last.codec.fill(&last.compressed, &mut last.data) {
+            let message = format!("cluster {} does not uncompress to a cluster", stored.number);
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         last.number = Some(stored.number);

@@ -4,7 +4,7 @@ use byteorder::BigEndian;
 use bytes::Bytes;
 use zerocopy::{FromZeros, IntoBytes};
 
-use super::spec::{self, CLUSTER, ENTRIES, Header, REFCOUNTS, SECTOR};
+use super::spec::{self, CLUSTER, Compression, ENTRIES, Header, REFCOUNTS, SECTOR};
 use crate::error::PlaceError;
 use crate::map::DiskMap;
 use crate::table;
@@ -80,7 +80,12 @@ pub(super) struct Tables {
 /// The header for a disk of so many bytes, and the end of header extensions behind it.
 ///
 /// The disk's size is rounded up to whole sectors.
-pub(super) fn header(disk: u64, version: u32, tables: &Tables) -> Result<Bytes, PlaceError> {
+pub(super) fn header(
+    disk: u64,
+    version: u32,
+    compression: Compression,
+    tables: &Tables,
+) -> Result<Bytes, PlaceError> {
     let mut header = Header::new_zeroed();
     header.magic = spec::MAGIC;
     header.version.set(version);
@@ -95,8 +100,13 @@ pub(super) fn header(disk: u64, version: u32, tables: &Tables) -> Result<Bytes, 
         header.as_bytes()[..spec::V2_LEN].to_vec()
     } else {
         header.refcount_order.set(spec::REFCOUNT_ORDER);
-        header.header_len.set(number(size_of::<Header>() as u64)?);
-        header.as_bytes().to_vec()
+        let end = compression.header_end();
+        if !end.is_empty() {
+            header.incompatible.set(spec::COMPRESSION_TYPE);
+        }
+        let len = size_of::<Header>() + end.len();
+        header.header_len.set(number(len as u64)?);
+        [header.as_bytes(), end].concat()
     };
     bytes.extend_from_slice(&[0; 8]);
     Ok(bytes.into())

@@ -95,7 +95,7 @@ impl<'a> Packer<'a> {
             self.counts.resize(needed, 0);
         }
         for count in &mut self.counts[layout::slot(first)..needed] {
-            // A stream that isn't all zeros has dozens of bytes: there are about a thousand at most.
+            // A frame of zstd has eleven bytes at least, a stream of deflate dozens: there are some thousands at most.
             *count += 1;
         }
     }

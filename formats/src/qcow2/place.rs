@@ -7,7 +7,7 @@
 use bytes::Bytes;
 
 use super::layout::{self, Layout, Tables};
-use super::spec::{self, CLUSTER, COPIED, REFCOUNTS};
+use super::spec::{self, CLUSTER, COPIED, Compression, REFCOUNTS};
 use crate::error::PlaceError;
 use crate::format::ImageOptions;
 use crate::map::DiskMap;
@@ -53,7 +53,10 @@ fn place(disk: &DiskMap, version: u32) -> Result<Placement, PlaceError> {
         refcount_clusters: layout.refcount_table,
     };
     let mut metadata = vec![
-        (0, layout::header(disk.len(), version, &tables)?),
+        (
+            0,
+            layout::header(disk.len(), version, Compression::Deflate, &tables)?,
+        ),
         (
             refcount,
             layout::refcount_table(first_block, layout.refcount_blocks),

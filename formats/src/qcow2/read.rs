@@ -8,7 +8,7 @@ use zerocopy::FromBytes;
 
 #[cfg(feature = "qcow2-compressed")]
 use super::clusters::ClusterReader;
-use super::spec::{self, Header, NAME};
+use super::spec::{self, Compression, Header, NAME};
 use crate::error::OpenError;
 use crate::format::ImageFormat;
 use crate::opened::{Fact, Image};
@@ -23,28 +23,30 @@ const MAX_DISK: u64 = 1 << 62;
 /// Bytes of the longest name of another image, by the specification.
 const MAX_NAME: u32 = 1023;
 
-/// The most that deflate can do: a cluster is never smaller than this share.
-const MAX_RATIO: u64 = 1032;
-
 /// Opens a qcow2 of version 2 or 3 that stands on itself.
 pub(crate) fn open(file: Box<dyn ReadAt>) -> Result<Image, OpenError> {
     let header = header(&*file)?;
     check(&header, &*file)?;
-    let mut tables = Tables::new(&header, &*file)?;
+    let compression = compression(&header, &*file)?;
+    let mut tables = Tables::new(&header, compression, &*file)?;
     tables.read_l1(&*file)?;
     tables.read_l2(&*file)?;
     let stored = tables.stored;
-    let facts = facts(&header, stored.len());
+    let facts = facts(&header, compression, stored.len());
     let format = match header.version.get() {
         spec::VERSION_2 => ImageFormat::Qcow2V2,
+        _ if stored.is_empty() => ImageFormat::Qcow2,
+        #[cfg(feature = "qcow2-zstd")]
+        _ if compression == Compression::Zstd => ImageFormat::Qcow2Zstd,
         #[cfg(feature = "qcow2-compressed")]
-        _ if !stored.is_empty() => ImageFormat::Qcow2Compressed,
+        _ => ImageFormat::Qcow2Compressed,
+        #[cfg(not(feature = "qcow2-compressed"))]
         _ => ImageFormat::Qcow2,
     };
     let runs = tables.parts.finish().map_err(overlap)?;
     let disk = RunReader::new(file, header.size.get(), runs);
     #[cfg(feature = "qcow2-compressed")]
-    let disk = ClusterReader::new(disk, tables.cluster, stored);
+    let disk = ClusterReader::new(disk, tables.cluster, compression, stored);
     let allocated = disk.allocated();
     Ok(Image::new(format, Box::new(disk), allocated, facts))
 }
@@ -67,7 +69,7 @@ fn header(file: &dyn ReadAt) -> Result<Header, OpenError> {
 }
 
 fn check(header: &Header, file: &dyn ReadAt) -> Result<(), OpenError> {
-    check_features(header, file)?;
+    check_features(header)?;
     if header.backing_offset.get() != 0 {
         let reason = format!(
             "it holds the differences to another image, {:?}; join both with `qemu-img convert`",
@@ -98,7 +100,7 @@ fn check(header: &Header, file: &dyn ReadAt) -> Result<(), OpenError> {
 }
 
 /// Refuses what the feature bits ask for and this reader lacks.
-fn check_features(header: &Header, file: &dyn ReadAt) -> Result<(), OpenError> {
+fn check_features(header: &Header) -> Result<(), OpenError> {
     let features = header.incompatible.get();
     let has = |bit| features & bit != 0;
     let repair = "repair it with `qemu-img check -r all`";
@@ -114,21 +116,27 @@ fn check_features(header: &Header, file: &dyn ReadAt) -> Result<(), OpenError> {
     if has(spec::EXTENDED_L2) {
         return unsupported("its L2 entries are extended, with subclusters".to_owned());
     }
-    if has(spec::COMPRESSION_TYPE) {
-        let mut kind = [0];
-        file.read_exact_at(spec::COMPRESSION_TYPE_AT, &mut kind)?;
-        match kind[0] {
-            0 => {}
-            1 => return unsupported("its clusters are compressed with zstd".to_owned()),
-            other => return unsupported(format!("compression type {other}")),
-        }
-    }
     let known = spec::COMPRESSION_TYPE;
     if features & !known != 0 {
         let bit = (features & !known).trailing_zeros();
         return unsupported(format!("incompatible feature bit {bit}"));
     }
     Ok(())
+}
+
+/// How clusters are compressed, if any are.
+fn compression(header: &Header, file: &dyn ReadAt) -> Result<Compression, OpenError> {
+    let mut number = [0];
+    if header.incompatible.get() & spec::COMPRESSION_TYPE != 0 {
+        file.read_exact_at(spec::COMPRESSION_TYPE_AT, &mut number)?;
+    }
+    Compression::of(number[0]).map_or_else(
+        || match number[0] {
+            1 => unsupported("its clusters are compressed with zstd, and this build of kurmadisk cannot uncompress that".to_owned()),
+            other => unsupported(format!("compression type {other}")),
+        },
+        Ok,
+    )
 }
 
 fn backing_name(header: &Header, file: &dyn ReadAt) -> Result<String, OpenError> {
@@ -158,6 +166,7 @@ pub(super) struct Stored {
 struct Tables {
     /// Bytes of a cluster.
     cluster: u64,
+    compression: Compression,
     version: u32,
     /// Bytes of the disk.
     size: u64,
@@ -170,7 +179,11 @@ struct Tables {
 }
 
 impl Tables {
-    fn new(header: &Header, file: &dyn ReadAt) -> Result<Self, OpenError> {
+    fn new(
+        header: &Header,
+        compression: Compression,
+        file: &dyn ReadAt,
+    ) -> Result<Self, OpenError> {
         let cluster = 1 << header.cluster_bits.get();
         let mut parts = RunCollector::new(file.len());
         let head = 0..file.len().min(cluster);
@@ -194,6 +207,7 @@ impl Tables {
         parts.check().map_err(overlap)?;
         let tables = Self {
             cluster,
+            compression,
             version: header.version.get(),
             size: header.size.get(),
             l1: header.l1_offset.get(),
@@ -294,7 +308,7 @@ impl Tables {
         if at >= file.len() {
             return Err(past_end("compressed cluster", number, at));
         }
-        let least = (self.cluster / MAX_RATIO).max(1);
+        let least = (self.cluster / self.compression.most()).max(1);
         if (self.stored.len() as u64 + 1) * least > file.len() {
             return Err(overlap(Overlap(at)));
         }
@@ -328,7 +342,7 @@ impl Tables {
     }
 }
 
-fn facts(header: &Header, compressed: usize) -> Vec<Fact> {
+fn facts(header: &Header, compression: Compression, compressed: usize) -> Vec<Fact> {
     let cluster = 1_u64 << header.cluster_bits.get();
     let counts = 1_u64 << header.refcount_order.get();
     let mut facts = vec![
@@ -337,7 +351,7 @@ fn facts(header: &Header, compressed: usize) -> Vec<Fact> {
         Fact::new("refcount bits", counts.to_string()),
     ];
     if compressed > 0 {
-        facts.push(Fact::new("compression type", "deflate"));
+        facts.push(Fact::new("compression type", compression.name()));
         facts.push(Fact::new("clusters compressed", compressed.to_string()));
     }
     if header.snapshots.get() > 0 {

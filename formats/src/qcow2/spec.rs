@@ -16,6 +16,10 @@ pub(super) const V2_NAME: &str = "qcow2-v2";
 #[cfg(feature = "qcow2-compressed")]
 pub(super) const COMPRESSED_NAME: &str = "qcow2-compressed";
 
+/// The name of files compressed with zstd on command lines.
+#[cfg(feature = "qcow2-zstd")]
+pub(super) const ZSTD_NAME: &str = "qcow2-zstd";
+
 /// [`Header::magic`].
 pub(super) const MAGIC: [u8; 4] = *b"QFI\xFB";
 
@@ -75,6 +79,57 @@ pub(super) const EXTENDED_L2: u64 = 1 << 4;
 
 /// Where the type of compression lies in headers that have one.
 pub(super) const COMPRESSION_TYPE_AT: u64 = 104;
+
+/// How a file's clusters are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compression {
+    /// Streams of RFC 1951 without a header.
+    Deflate,
+    /// Frames of RFC 8878.
+    #[cfg(feature = "qcow2-zstd")]
+    Zstd,
+}
+
+impl Compression {
+    /// The type of compression of this number, if it is one that is read.
+    pub(super) fn of(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Deflate),
+            #[cfg(feature = "qcow2-zstd")]
+            1 => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+
+    /// What the specification calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Deflate => "deflate",
+            #[cfg(feature = "qcow2-zstd")]
+            Self::Zstd => "zstd",
+        }
+    }
+
+    /// What a header of version 3 has behind its own fields: the type of compression and padding, if it is not the
+    /// first one.
+    pub(super) fn header_end(self) -> &'static [u8] {
+        match self {
+            Self::Deflate => &[],
+            #[cfg(feature = "qcow2-zstd")]
+            Self::Zstd => &[1, 0, 0, 0, 0, 0, 0, 0],
+        }
+    }
+
+    /// The most that a cluster can have shrunk by: to this share of it.
+    pub(super) fn most(self) -> u64 {
+        match self {
+            Self::Deflate => 1032,
+            // A block of 128 KiB in four bytes.
+            #[cfg(feature = "qcow2-zstd")]
+            Self::Zstd => 32 << 10,
+        }
+    }
+}
 
 /// The header of version 3; version 2 ends at [`V2_LEN`].
 #[expect(

@@ -1,17 +1,17 @@
 //! Writing compressed files: streams and L2 tables front to back, then the L1 table and reference
 //! counts, and the header at last, which says where those are.
 //!
-//! Memory: `2 · threads + 2` batches of 16 clusters, each 2 MiB with its compressed form and a deflate
+//! Memory: `2 · threads + 2` batches of 16 clusters, each 2 MiB with its compressed form and a compressor's
 //! state; 4 MiB of clusters that wait; one L2 table; 2 bytes per 64 KiB of the file for
 //! reference counts, and 16 bytes per 512 MiB of the disk for the L1 table.
 
 use byteorder::BigEndian;
 use bytes::Bytes;
 
-use super::deflate::{self, Batch, Packed};
+use super::batch::{Batch, Packed};
 use super::layout::{self, Layout, Tables};
 use super::pack::Packer;
-use super::spec::{self, CLUSTER, COPIED, ENTRIES, REFCOUNTS};
+use super::spec::{self, CLUSTER, COPIED, Compression, ENTRIES, REFCOUNTS};
 use crate::blocks::{BlockFile, BlockWriter};
 use crate::error::{EmitError, PlaceError};
 use crate::format::ImageOptions;
@@ -20,10 +20,19 @@ use crate::output::Output;
 use crate::table;
 use crate::writer::{self, DiskWriter, write_at};
 
+/// The name of the format on command lines.
+fn name(compression: Compression) -> &'static str {
+    match compression {
+        Compression::Deflate => spec::COMPRESSED_NAME,
+        #[cfg(feature = "qcow2-zstd")]
+        Compression::Zstd => spec::ZSTD_NAME,
+    }
+}
+
 /// The file's length if nothing can be compressed: a stream is shorter than a cluster, so any number
 /// of them one behind another takes no more clusters than that.
-pub(super) fn at_most(disk: &DiskMap, _: &ImageOptions) -> Result<u64, PlaceError> {
-    layout::check_size(disk, spec::COMPRESSED_NAME)?;
+pub(super) fn at_most(disk: &DiskMap, compression: Compression) -> Result<u64, PlaceError> {
+    layout::check_size(disk, name(compression))?;
     Ok(Layout::new(disk).clusters() * CLUSTER)
 }
 
@@ -31,12 +40,14 @@ pub(super) fn at_most(disk: &DiskMap, _: &ImageOptions) -> Result<u64, PlaceErro
 pub(super) fn begin<'a>(
     disk: &DiskMap,
     options: &ImageOptions,
+    compression: Compression,
     out: Box<dyn Output + 'a>,
 ) -> Result<Box<dyn DiskWriter + 'a>, EmitError> {
-    layout::check_size(disk, spec::COMPRESSED_NAME)?;
+    layout::check_size(disk, name(compression))?;
     let file = StreamFile {
         packer: Packer::new(out),
-        level: options.tuning.level.unwrap_or(deflate::LEVEL),
+        compression,
+        level: options.tuning.level,
         disk: disk.len(),
         l1: Vec::new(),
         l2: Vec::new(),
@@ -47,8 +58,9 @@ pub(super) fn begin<'a>(
 /// A file in the making.
 struct StreamFile<'a> {
     packer: Packer<'a>,
-    /// How hard deflate tries.
-    level: u32,
+    compression: Compression,
+    /// How hard it tries, if that was chosen.
+    level: Option<u32>,
     /// Length of the disk in bytes.
     disk: u64,
     /// Number and entry of each L2 table that is written.
@@ -71,7 +83,7 @@ impl BlockFile for StreamFile<'_> {
     type Compressor = Batch;
 
     fn compressor(&self) -> Batch {
-        Batch::new(self.level)
+        Batch::new(self.compression, self.level)
     }
 
     /// Adds the clusters of a batch, closing each L2 table when its last cluster is there.
@@ -119,7 +131,7 @@ impl BlockFile for StreamFile<'_> {
             refcount,
             refcount_clusters,
         };
-        let header = layout::header(self.disk, spec::VERSION_3, &tables)?;
+        let header = layout::header(self.disk, spec::VERSION_3, self.compression, &tables)?;
         write_at(out, 0, &header)?;
         writer::set_len(out, end)
     }

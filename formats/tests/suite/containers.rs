@@ -27,6 +27,7 @@ const CONTAINERS: &[ImageFormat] = &[
     ImageFormat::Qcow2,
     ImageFormat::Qcow2V2,
     ImageFormat::Qcow2Compressed,
+    ImageFormat::Qcow2Zstd,
     ImageFormat::Vhd,
     ImageFormat::VhdFixed,
     ImageFormat::Vhdx,
@@ -43,6 +44,7 @@ const GROWING: &[ImageFormat] = &[
     ImageFormat::Qcow2,
     ImageFormat::Qcow2V2,
     ImageFormat::Qcow2Compressed,
+    ImageFormat::Qcow2Zstd,
     ImageFormat::Vhd,
 ];
 
@@ -139,6 +141,7 @@ fn more_than_two_tib_of_disk_with_little_in_it() {
         ImageFormat::Qcow2,
         ImageFormat::Qcow2V2,
         ImageFormat::Qcow2Compressed,
+        ImageFormat::Qcow2Zstd,
     ] {
         assert_holds(&opened(format, &map, &options(2)), &map, format);
     }
@@ -149,6 +152,7 @@ fn more_than_two_tib_of_disk_with_little_in_it() {
         ImageFormat::Qcow2,
         ImageFormat::Qcow2V2,
         ImageFormat::Qcow2Compressed,
+        ImageFormat::Qcow2Zstd,
     ] {
         let path = image_file(dir.path(), format, &map);
         oracle::qemu_img_check(&path, qemu_name(format)).unwrap();
@@ -168,6 +172,8 @@ fn more_than_two_tib_of_disk_with_little_in_it() {
         (ImageFormat::Qcow2V2, 2048 * TIB + 1),
         (ImageFormat::Qcow2Compressed, 2048 * TIB + 1),
         (ImageFormat::Qcow2Compressed, 0),
+        (ImageFormat::Qcow2Zstd, 2048 * TIB + 1),
+        (ImageFormat::Qcow2Zstd, 0),
         (ImageFormat::Qcow2, 0),
         (ImageFormat::Qcow2V2, 0),
         (ImageFormat::Vdi, 0),

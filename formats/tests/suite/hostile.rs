@@ -34,6 +34,7 @@ static IMAGES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
         (ImageFormat::Qcow2, &map),
         (ImageFormat::Qcow2V2, &map),
         (ImageFormat::Qcow2Compressed, &map),
+        (ImageFormat::Qcow2Zstd, &map),
     ]
     .map(|(format, map)| image(format, map, &options(1)))
     .to_vec()

@@ -15,6 +15,7 @@
 //! | `split` | VMDKs in several files, as they are written |
 //! | `stream` | the marker sequence of streamOptimized files |
 //! | `qcow2` | the tables of qcow2 files; those of qemu in all variants |
+//! | `qcow2_zstd` | qcow2 files compressed with zstd, frame by frame; those of qemu |
 //! | `vhd` | the structures of VHD files, sizes, bitmaps; images of qemu |
 //! | `vhdx` | the structures of VHDX files, sizes; images of qemu |
 //! | `compress` | compressed files against the programs of their formats, however they are written |
@@ -34,6 +35,7 @@ mod lint;
 mod map;
 mod output;
 mod qcow2;
+mod qcow2_zstd;
 mod several;
 mod split;
 mod stream;

@@ -14,7 +14,7 @@ use crate::support::{
     open_bytes, options, prose,
 };
 
-const CLUSTER: u64 = 64 * KIB;
+pub const CLUSTER: u64 = 64 * KIB;
 
 #[test]
 fn tables_lead_and_no_feature_is_asked_for() {
@@ -68,7 +68,7 @@ fn more_clusters_than_a_refcount_block_counts() {
 }
 
 /// `qemu-img` with these arguments and files.
-fn qemu_img(arguments: &[&str], files: &[&Path]) {
+pub fn qemu_img(arguments: &[&str], files: &[&Path]) {
     let mut command = oracle::tool("qemu-img").unwrap().command().unwrap();
     command.args(arguments);
     command.args(files.iter().map(AsRef::<OsStr>::as_ref));
@@ -77,7 +77,7 @@ fn qemu_img(arguments: &[&str], files: &[&Path]) {
     assert!(done.status.success(), "{arguments:?}: {said}");
 }
 
-fn sample() -> DiskMap {
+pub fn sample() -> DiskMap {
     let len = 70 * MIB + 3 * SECTOR;
     disk(
         len,
@@ -179,7 +179,6 @@ fn what_is_not_read_is_refused_by_name() {
     let aes = "encrypt.format=aes,encrypt.key-secret=key";
     for (arguments, word) in [
         (&["-o", "extended_l2=on"][..], "extended"),
-        (&["-o", "compression_type=zstd"], "zstd"),
         (&["-o", &data], "external data file"),
         (&[secret[0], secret[1], "-o", aes], "AES"),
     ] {
@@ -205,7 +204,7 @@ fn a_disk_of_odd_length_is_whole_sectors() {
 }
 
 /// Number, offset and length of the streams in a compressed file; the length is that of whole sectors.
-fn streams(bytes: &[u8]) -> Vec<(u64, u64, u64)> {
+pub fn streams(bytes: &[u8]) -> Vec<(u64, u64, u64)> {
     let l1 = number_be::<8>(bytes, 40);
     let offset = |entry: u64| entry & 0x00FF_FFFF_FFFF_FE00;
     let mut found = Vec::new();

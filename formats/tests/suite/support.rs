@@ -147,7 +147,7 @@ pub fn read_as(format: ImageFormat) -> ImageFormat {
 pub fn assert_holds(image: &Image, disk: &DiskMap, format: ImageFormat) {
     match (image.format(), format) {
         // Nothing was worth compressing, and the header doesn't tell.
-        (ImageFormat::Qcow2, ImageFormat::Qcow2Compressed) => {}
+        (ImageFormat::Qcow2, ImageFormat::Qcow2Compressed | ImageFormat::Qcow2Zstd) => {}
         (found, _) => assert_eq!(found, read_as(format)),
     }
     let whole_sectors = match format {
@@ -196,7 +196,10 @@ pub fn qemu_name(format: ImageFormat) -> &'static str {
         ImageFormat::Vdi | ImageFormat::VdiFixed => "vdi",
         ImageFormat::Vhd | ImageFormat::VhdFixed => "vpc",
         ImageFormat::Vhdx | ImageFormat::VhdxFixed => "vhdx",
-        ImageFormat::Qcow2 | ImageFormat::Qcow2V2 | ImageFormat::Qcow2Compressed => "qcow2",
+        ImageFormat::Qcow2
+        | ImageFormat::Qcow2V2
+        | ImageFormat::Qcow2Compressed
+        | ImageFormat::Qcow2Zstd => "qcow2",
         _ => "vmdk",
     }
 }
