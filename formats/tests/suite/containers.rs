@@ -1,4 +1,4 @@
-//! Every format against its own reader, qemu and 7-Zip; images of others read.
+//! What single formats say of their disks, and the most they hold; images of others read.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -9,103 +9,12 @@ use kurmadisk_formats::image::ImageFormat;
 use kurmadisk_formats::map::DiskMap;
 use kurmadisk_formats::open::{open, open_raw};
 use kurmadisk_formats::read_at::ReadAt;
-use proptest::prelude::*;
 use uuid::Uuid;
 
 use crate::support::{
-    GIB, KIB, MIB, SECTOR, TIB, assert_holds, assert_judges_agree, disk, files, image, image_file,
+    CONTAINERS, KIB, MIB, SECTOR, TIB, assert_holds, assert_judges_agree, disk, image, image_file,
     noise, number, open_bytes, opened, options, prose, qemu_name,
 };
-
-const CONTAINERS: &[ImageFormat] = &[
-    ImageFormat::Vdi,
-    ImageFormat::VdiFixed,
-    ImageFormat::Vmdk,
-    ImageFormat::VmdkFlat,
-    ImageFormat::VmdkSplit,
-    ImageFormat::VmdkStream,
-    ImageFormat::Qcow2,
-    ImageFormat::Qcow2V2,
-    ImageFormat::Qcow2Compressed,
-    ImageFormat::Qcow2Zstd,
-    ImageFormat::Vhd,
-    ImageFormat::VhdFixed,
-    ImageFormat::Vhdx,
-    ImageFormat::VhdxFixed,
-];
-
-/// Those whose files are small when little lies on the disk.
-const GROWING: &[ImageFormat] = &[
-    ImageFormat::Vdi,
-    ImageFormat::Vmdk,
-    ImageFormat::VmdkFlat,
-    ImageFormat::VmdkSplit,
-    ImageFormat::VmdkStream,
-    ImageFormat::Qcow2,
-    ImageFormat::Qcow2V2,
-    ImageFormat::Qcow2Compressed,
-    ImageFormat::Qcow2Zstd,
-    ImageFormat::Vhd,
-];
-
-#[test]
-fn an_empty_disk() {
-    for len in [SECTOR, MIB, 64 * MIB + SECTOR] {
-        assert_judges_agree(&DiskMap::new(len), CONTAINERS);
-    }
-    assert_judges_agree(&DiskMap::new(3 * GIB), GROWING);
-}
-
-#[test]
-fn incompressible_data() {
-    let map = disk(8 * MIB, &[(0, noise(3, 8 * MIB))]);
-    assert_judges_agree(&map, CONTAINERS);
-    let stream = image(ImageFormat::VmdkStream, &map, &options(1));
-    assert!(stream.len() as u64 <= 8 * MIB + 128 * 512 + 64 * KIB + 6 * KIB);
-}
-
-#[test]
-fn sizes_that_are_no_multiple_of_a_grain_or_block() {
-    for len in [
-        5 * MIB + SECTOR,
-        5 * MIB + 64 * KIB - SECTOR,
-        6 * MIB - SECTOR,
-        5 * MIB + 64 * KIB + SECTOR,
-    ] {
-        let tail = 3 * SECTOR;
-        let map = disk(len, &[(0, prose(1, 5000)), (len - tail, noise(2, tail))]);
-        assert_judges_agree(&map, CONTAINERS);
-    }
-}
-
-#[test]
-fn sizes_that_are_no_multiple_of_a_sector_are_rounded_up() {
-    let map = disk(MIB + 100, &[(MIB, noise(1, 100))]);
-    assert_judges_agree(&map, CONTAINERS);
-}
-
-#[test]
-fn only_the_last_grain_holds_something() {
-    for (len, formats) in [
-        (GIB, GROWING),
-        (GIB + 7 * SECTOR, GROWING),
-        (20 * MIB + 7 * SECTOR, CONTAINERS),
-    ] {
-        let map = disk(len, &[(len - SECTOR, noise(9, SECTOR))]);
-        assert_judges_agree(&map, formats);
-    }
-}
-
-#[test]
-fn data_at_the_borders_of_grain_tables() {
-    let mut map = DiskMap::new(200 * MIB);
-    for border in [32 * MIB, 64 * MIB, 160 * MIB] {
-        map.insert_bytes(border - 700, prose(border, 1400)).unwrap();
-    }
-    map.insert_bytes(96 * MIB, noise(1, 100)).unwrap();
-    map.insert_bytes(128 * MIB - 1, vec![5]).unwrap();
-    assert_judges_agree(&map, CONTAINERS);
-}
 
 #[test]
 fn extents_of_zeros_are_content_like_any_other() {
@@ -209,33 +118,6 @@ fn more_than_two_tib_of_disk_with_little_in_it() {
 }
 
 #[test]
-fn vdi_is_aligned_and_identified() {
-    let map = disk(
-        10 * MIB,
-        &[(3 * MIB, vec![1]), (5 * MIB, vec![2]), (9 * MIB, vec![3])],
-    );
-    let bytes = image(ImageFormat::Vdi, &map, &options(1));
-    let data = number::<4>(&bytes, 0x158);
-    assert_eq!(data % MIB, 0);
-    assert_eq!(bytes.len() as u64, data + 3 * MIB);
-    let places = [0, 1, 2].map(|block| number::<1>(&bytes, data + block * MIB));
-    assert_eq!(places, [1, 2, 3], "blocks lie in the order of the disk");
-    assert_eq!(number::<8>(&bytes, 0x170), 10 * MIB);
-    assert_eq!(number::<4>(&bytes, 0x184), 3);
-    assert_eq!(number::<4>(&bytes, 0x168), 512);
-    assert_eq!(number::<4>(&bytes, 0x1D4), 512);
-
-    let (create, modify) = (&bytes[0x188..0x198], &bytes[0x198..0x1A8]);
-    assert!(create != [0; 16] && modify != [0; 16] && create != modify);
-    assert_eq!(bytes[0x1A8..0x1C8], [0; 32], "no parent");
-    let mut other = options(1);
-    other.identity = Uuid::from_u128(99);
-    let others = image(ImageFormat::Vdi, &map, &other);
-    assert_ne!(create, &others[0x188..0x198]);
-    assert_ne!(modify, &others[0x198..0x1A8]);
-}
-
-#[test]
 fn fixed_vdi_has_all_blocks_in_order() {
     let map = disk(10 * MIB - SECTOR, &[(3 * MIB, vec![1])]);
     let bytes = image(ImageFormat::VdiFixed, &map, &options(1));
@@ -313,27 +195,6 @@ fn vmdk_has_all_grain_tables_twice() {
     }
     assert_eq!(nonzero, 4);
     assert_eq!(bytes.len() as u64, overhead + 4 * 64 * KIB);
-}
-
-#[test]
-fn two_builds_are_the_same_bytes_and_another_identity_is_not() {
-    let map = disk(
-        70 * MIB,
-        &[(5 * MIB, prose(1, 9 * MIB)), (40 * MIB, noise(2, 3 * MIB))],
-    );
-    for &format in CONTAINERS {
-        let first = files(format, &map, &options(1));
-        for threads in [1, 2, 5] {
-            let again = files(format, &map, &options(threads));
-            assert!(first == again, "{format}, {threads}");
-        }
-        let mut other = options(2);
-        other.identity = Uuid::from_u128(99);
-        // qcow2 has no identifier.
-        let differs = qemu_name(format) != "qcow2";
-        let others = files(format, &map, &other);
-        assert_eq!(first != others, differs, "{format}");
-    }
 }
 
 #[test]
@@ -426,9 +287,27 @@ fn images_of_qemu_are_read() {
         (&["-O", "vdi"][..], ImageFormat::Vdi),
         (&["-O", "vdi", "-o", "static=on"], ImageFormat::VdiFixed),
         (&["-O", "vmdk"], ImageFormat::Vmdk),
+        (
+            &[
+                "-O",
+                "vmdk",
+                "-o",
+                "adapter_type=buslogic,hwversion=undefined",
+            ],
+            ImageFormat::Vmdk,
+        ),
+        (
+            &["-O", "vmdk", "-o", "adapter_type=legacyESX,compat6"],
+            ImageFormat::Vmdk,
+        ),
         (&["-O", "vmdk", "-o", "zeroed_grain=on"], ImageFormat::Vmdk),
         (
             &["-O", "vmdk", "-o", "subformat=streamOptimized"],
+            ImageFormat::VmdkStream,
+        ),
+        // Grains in any order.
+        (
+            &["-W", "-O", "vmdk", "-o", "subformat=streamOptimized"],
             ImageFormat::VmdkStream,
         ),
     ] {
@@ -449,50 +328,4 @@ fn a_fixed_vdi_that_qemu_created_is_read() {
     let image = open(&path).unwrap();
     assert_holds(&image, &map, ImageFormat::VdiFixed);
     assert_eq!(image.allocated_len(), map.len());
-}
-
-/// Disks whose size and extents lie at and around the edges of blocks.
-fn disks() -> impl Strategy<Value = DiskMap> {
-    let block = prop::sample::select(vec![64 * KIB, MIB, 32 * MIB]);
-    let near = (block, 0_u64..4, -1_i64..=1)
-        .prop_map(|(block, count, off)| (block * count).saturating_add_signed(off * 512));
-    let bytes = (
-        0_u64..,
-        prop::sample::select(vec![1, 511, 512, 4096, 65_537, 200_000]),
-        0..3,
-    );
-    let extent = (near.clone(), bytes).prop_map(|(start, (seed, len, kind))| {
-        let bytes = match kind {
-            0 => vec![0; usize::try_from(len).unwrap()],
-            1 => noise(seed, len),
-            _ => prose(seed, len),
-        };
-        (start, bytes)
-    });
-    (near, prop::collection::vec(extent, 0..6)).prop_map(|(len, extents)| {
-        let mut map = DiskMap::new(len.max(SECTOR));
-        for (start, bytes) in extents {
-            // What overlaps or has no room is left out.
-            let _ = map.insert_bytes(start, bytes);
-        }
-        map
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-    #[test]
-    fn any_disk_is_read_back(map in disks(), threads in 1_usize..4) {
-        for &format in ImageFormat::ALL {
-            assert_holds(&opened(format, &map, &options(threads)), &map, format);
-        }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
-    #[test]
-    fn any_disk_satisfies_the_judges(map in disks()) {
-        assert_judges_agree(&map, CONTAINERS);
-    }
 }

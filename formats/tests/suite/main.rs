@@ -9,7 +9,9 @@
 //! | `output` | files appear complete or not at all |
 //! | `file_store` | files that vanish, change or are something else |
 //! | `image_store` | the disk in an image as content, and images that change |
-//! | `containers` | every format against its own reader, qemu and 7-Zip; foreign images read |
+//! | `containers` | what single formats say of their disks, and the most they hold; foreign images read |
+//! | `torture` | the cases that writers of disk images are known to fail at |
+//! | `random` | random disks through every writer, to every reader |
 //! | `several` | several images from one read; pipes |
 //! | `extents` | VMDKs in several files: those of qemu, and descriptors that lie |
 //! | `split` | VMDKs in several files, as they are written |
@@ -36,9 +38,11 @@ mod map;
 mod output;
 mod qcow2;
 mod qcow2_zstd;
+mod random;
 mod several;
 mod split;
 mod stream;
 mod support;
+mod torture;
 mod vhd;
 mod vhdx;

@@ -107,6 +107,17 @@ fn files_of_qemu_are_read() {
         ("preallocation=metadata", ImageFormat::Qcow2),
         ("preallocation=falloc", ImageFormat::Qcow2),
         ("preallocation=full,compat=0.10", ImageFormat::Qcow2V2),
+        (
+            "lazy_refcounts=on,refcount_bits=8,cluster_size=8k",
+            ImageFormat::Qcow2,
+        ),
+        ("cluster_size=512,compat=0.10", ImageFormat::Qcow2V2),
+        ("cluster_size=2M,compat=0.10", ImageFormat::Qcow2V2),
+        ("cluster_size=1k,refcount_bits=2", ImageFormat::Qcow2),
+        ("cluster_size=16k,refcount_bits=4", ImageFormat::Qcow2),
+        ("cluster_size=32k,refcount_bits=32", ImageFormat::Qcow2),
+        ("cluster_size=128k", ImageFormat::Qcow2),
+        ("cluster_size=1M", ImageFormat::Qcow2),
     ] {
         qemu_img(
             &["convert", "-f", "raw", "-O", "qcow2", "-o", options],

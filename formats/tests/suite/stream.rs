@@ -51,7 +51,11 @@ fn walk(bytes: &[u8]) -> Vec<Piece> {
 }
 
 fn check(map: &DiskMap) -> Vec<Piece> {
-    let bytes = image(ImageFormat::VmdkStream, map, &options(3));
+    check_of(map, 3)
+}
+
+fn check_of(map: &DiskMap, threads: usize) -> Vec<Piece> {
+    let bytes = image(ImageFormat::VmdkStream, map, &options(threads));
     let capacity = map.len().div_ceil(SECTOR);
     assert_eq!(number::<4>(&bytes, 4), 3);
     assert_eq!(number::<4>(&bytes, 8), 0x30001);
@@ -109,6 +113,40 @@ fn check(map: &DiskMap) -> Vec<Piece> {
 fn an_empty_disk_has_directory_footer_and_end() {
     assert_eq!(check(&DiskMap::new(100 * MIB)).len(), 3);
     assert_eq!(check(&disk(MIB, &[(0, vec![0; 1 << 20])])).len(), 3);
+}
+
+/// VirtualBox's importer begins to read there.
+#[test]
+fn the_first_marker_lies_where_the_header_says() {
+    let full = disk(2 * MIB, &[(0, noise(1, MIB))]);
+    let overhead = |map: &DiskMap| {
+        let bytes = image(ImageFormat::VmdkStream, map, &options(1));
+        number::<8>(&bytes, 64) * SECTOR
+    };
+    let at = overhead(&full);
+    assert_eq!(check(&full)[0], Piece::Grain { lba: 0, at });
+    let empty = DiskMap::new(MIB);
+    let at = overhead(&empty) + SECTOR;
+    assert_eq!(check(&empty)[0], Piece::Directory { at });
+}
+
+#[test]
+fn grains_ascend_whatever_the_threads() {
+    // Grains that take long to compress beside some that take no time.
+    let mut map = DiskMap::new(64 * MIB);
+    for number in 0..32 {
+        let at = number * 2 * MIB;
+        let bytes = match number % 3 {
+            0 => prose(number, MIB),
+            1 => noise(number, 300_000),
+            _ => vec![1; 1000],
+        };
+        map.insert_bytes(at, bytes).unwrap();
+    }
+    let pieces = check_of(&map, 1);
+    for threads in [2, 3, 8] {
+        assert!(check_of(&map, threads) == pieces, "{threads} threads");
+    }
 }
 
 #[test]

@@ -294,3 +294,33 @@ pub fn number<const N: usize>(bytes: &[u8], at: u64) -> u64 {
     wide[..N].copy_from_slice(&bytes[at..at + N]);
     u64::from_le_bytes(wide)
 }
+
+/// Every container: all formats but raw.
+pub const CONTAINERS: &[ImageFormat] = &[
+    ImageFormat::Vdi,
+    ImageFormat::VdiFixed,
+    ImageFormat::Vmdk,
+    ImageFormat::VmdkFlat,
+    ImageFormat::VmdkSplit,
+    ImageFormat::VmdkStream,
+    ImageFormat::Qcow2,
+    ImageFormat::Qcow2V2,
+    ImageFormat::Qcow2Compressed,
+    ImageFormat::Vhd,
+    ImageFormat::VhdFixed,
+    ImageFormat::Vhdx,
+    ImageFormat::VhdxFixed,
+];
+
+/// Those whose files are small when little lies on the disk.
+pub const GROWING: &[ImageFormat] = &[
+    ImageFormat::Vdi,
+    ImageFormat::Vmdk,
+    ImageFormat::VmdkFlat,
+    ImageFormat::VmdkSplit,
+    ImageFormat::VmdkStream,
+    ImageFormat::Qcow2,
+    ImageFormat::Qcow2V2,
+    ImageFormat::Qcow2Compressed,
+    ImageFormat::Vhd,
+];

@@ -124,6 +124,7 @@ fn sizes_are_exact() {
         10 * GIB + SECTOR,
         127 * GIB,
         128 * GIB - SECTOR,
+        128 * GIB,
         2040 * GIB,
     ] {
         let map = disk(

@@ -216,6 +216,8 @@ fn images_of_qemu_are_read() {
         for (options, format, block) in [
             ("subformat=dynamic", ImageFormat::Vhdx, ""),
             ("block_size=1M", ImageFormat::Vhdx, "1048576"),
+            ("block_size=2M", ImageFormat::Vhdx, "2097152"),
+            ("block_size=32M,log_size=16M", ImageFormat::Vhdx, "33554432"),
             (
                 "block_size=256M,log_size=3M",
                 ImageFormat::Vhdx,
