@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use kurmadisk::adjust::{IdRange, Owner};
 use kurmadisk::formats::image::FormatList;
 use kurmadisk::spec::{SizeSpec, Target};
+use kurmadisk::verify::Platform;
 
 /// Builds bootable disk images in one pass: no root, no loop device, no mkfs.
 #[derive(Debug, Parser)]
@@ -29,6 +30,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Put the disk that an image or a block device holds into images of any format
     Convert(ConvertArgs),
+    /// Tell what a platform will refuse of an image or a package, and why
+    Verify(VerifyArgs),
 }
 
 /// What describes an image.
@@ -201,6 +204,26 @@ pub struct InspectArgs {
     /// Print as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// The platforms: vmware, virtualbox, azure, gce, aws, openstack, hyperv or proxmox
+    #[arg(
+        long = "for",
+        value_name = "PLATFORM",
+        required = true,
+        value_delimiter = ','
+    )]
+    pub platforms: Vec<Platform>,
+    /// An image, an OVA, an OVF document or a .vmx with its files beside it, or a .tar.gz for GCE
+    pub file: PathBuf,
+    /// Print as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Print nothing: the exit code is 0 when nothing is refused, 1 when something is, 2 when that can't be told
+    #[arg(long, conflicts_with = "json")]
+    pub quiet: bool,
 }
 
 #[derive(Debug, clap::Args)]

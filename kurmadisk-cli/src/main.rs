@@ -5,7 +5,7 @@
 //! | `args` | the command line's shape |
 //! | `describe` | options, environment and configuration file as one description |
 //! | `inputs` | what an image is made from |
-//! | `build`, `package`, `plan`, `inspect`, `convert` | the commands; each gives what is to be printed |
+//! | `build`, `package`, `plan`, `inspect`, `convert`, `verify` | the commands; each gives what is to be printed |
 //! | `output` | the file an image goes to |
 //! | `text` | tables and sizes for people |
 
@@ -19,6 +19,7 @@ mod output;
 mod package;
 mod plan;
 mod text;
+mod verify;
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -36,15 +37,32 @@ fn main() -> ExitCode {
         Command::Plan(args) => plan::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Convert(args) => convert::run(&args),
+        Command::Verify(args) => return answer(verify::run(&args)),
     };
     match said.and_then(|said| say(&said)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // One line, whatever names it has to tell of.
-            eprintln!("kurmadisk: {}", text::shown(&chain(&*error)));
+            complain(&*error);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Ends a command that asks something: 1 is an answer, as in `grep` and `diff`, and 2 that there is none.
+fn answer(said: Result<(String, bool), Box<dyn Error>>) -> ExitCode {
+    match said.and_then(|(said, good)| say(&said).map(|()| good)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            complain(&*error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Says an error in one line, whatever names it has to tell of.
+fn complain(error: &(dyn Error + 'static)) {
+    eprintln!("kurmadisk: {}", text::shown(&chain(error)));
 }
 
 /// Prints what a command has to say; a reader who has seen enough is no error.

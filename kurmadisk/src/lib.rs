@@ -31,6 +31,7 @@
 //! | [`boot`] | what makes a disk boot |
 //! | `package` | disks with the machines around them, as platforms take them (feature `packages`) |
 //! | `inspect` | what an image says of itself (feature `inspect`) |
+//! | `verify` | what platforms will refuse of an image or package (feature `verify`) |
 //! | `place` | [where something is written](spec::Place), for errors |
 //! | `assemble` | the plan as one map, and as an image |
 //! | `builder` | [`Builder`] |
@@ -55,6 +56,8 @@ pub mod source;
 pub mod spec;
 pub mod table;
 pub mod tree;
+#[cfg(feature = "verify")]
+pub mod verify;
 
 pub use assemble::AssembleError;
 pub use builder::Builder;

@@ -12,6 +12,7 @@
 //! | `sparse` | sparse files |
 //! | `acl`, `flags` | access control lists and file flags from their text |
 //! | `place` | members put into a tree |
+//! | `stream` | headers as they are, of an archive read front to back |
 //! | `whiteout` | what a layer takes away from those below it |
 //! | `error` | [`TarError`], [`TarFault`] |
 
@@ -24,6 +25,8 @@ mod pax;
 mod place;
 mod sparse;
 pub(crate) mod spec;
+#[cfg(feature = "verify")]
+pub(crate) mod stream;
 mod whiteout;
 
 use kurmadisk_formats::map::DiskMap;
