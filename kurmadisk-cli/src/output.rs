@@ -126,7 +126,7 @@ impl Destination {
             .iter()
             .map(|(choice, path)| {
                 let mut options = options.clone();
-                options.file_name = file_name(&FormatChoice::uncompressed(path));
+                options.file_name = file_name(path);
                 ImageFile {
                     choice: *choice,
                     options,
@@ -253,8 +253,9 @@ fn format_of(path: &Path) -> Result<FormatChoice, String> {
     })
 }
 
-/// The name of the image's file, which some formats repeat inside.
-fn file_name(path: &Path) -> String {
+/// The name of the image's file before it is compressed, which some formats repeat inside.
+pub fn file_name(path: &Path) -> String {
+    let path = FormatChoice::uncompressed(path);
     let name = path.file_name().unwrap_or_default();
     name.to_string_lossy().into_owned()
 }

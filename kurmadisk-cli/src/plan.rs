@@ -30,8 +30,11 @@ pub fn run(args: &PlanArgs) -> Result<String, Box<dyn Error>> {
         vec![described.destination(option)?]
     };
     let images: Vec<_> = destinations.iter().flat_map(|all| &all.images).collect();
-    let formats: Vec<ImageFormat> = images.iter().map(|(choice, _)| choice.format).collect();
-    let mut sizes = described.plan.predict(&formats)?;
+    let files: Vec<_> = images
+        .iter()
+        .map(|(choice, path)| (choice.format, output::file_name(path)))
+        .collect();
+    let mut sizes = described.plan.predict(&files)?;
     if !is_open && let Some(impossible) = sizes.iter().position(Result::is_err) {
         // One that is wanted can't hold the disk.
         sizes.swap_remove(impossible)?;

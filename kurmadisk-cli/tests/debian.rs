@@ -9,11 +9,16 @@ use common::{
     DEBIAN_CMDLINE, FORMATS, debian_options, efi_stub, gpt, is_checked, json, judged, kurmadisk,
     labelled,
 };
+use kurmadisk::ImageFormat;
+use kurmadisk::formats::open::ImageStore;
 use kurmadisk_fixtures::{debian, oracle, treediff};
 
-/// Builds the image in `folder`, with the stub; its path.
+/// Builds the image in `folder`, with the stub; its path, whose name is the usual one.
 fn build(folder: &Path, format: &str) -> PathBuf {
-    let image = folder.join(format!("{format}.image"));
+    let ending = format.parse::<ImageFormat>().unwrap().extension();
+    let folder = &folder.join(format);
+    fs::create_dir_all(folder).unwrap();
+    let image = folder.join(format!("debian.{ending}"));
     let mut build = kurmadisk(folder);
     build.args(["build", "--format", format, "-o"]).arg(&image);
     build.arg("--efi-stub").arg(efi_stub());
@@ -34,7 +39,7 @@ fn every_format_is_sound_holds_the_same_disk_and_has_the_size_that_was_planned()
     assert_eq!(plan["size"], fs::metadata(&raw).unwrap().len());
     for (format, qemu_format) in FORMATS {
         let image = build(folder.path(), format);
-        let size = fs::metadata(&image).unwrap().len();
+        let size = ImageStore::open(&image).unwrap().files_len();
         let output = outputs
             .iter()
             .find(|each| each["format"] == format)
@@ -43,7 +48,7 @@ fn every_format_is_sound_holds_the_same_disk_and_has_the_size_that_was_planned()
         if output["exact"] == true {
             assert_eq!(size, planned, "{format}");
         } else {
-            assert!(["vmdk-stream", "qcow2-compressed"].contains(&format));
+            assert!(["vmdk-stream", "qcow2-compressed", "qcow2-zstd"].contains(&format));
             assert!(
                 size <= planned && size > planned / 8,
                 "{size} of {planned} bytes"
@@ -56,11 +61,12 @@ fn every_format_is_sound_holds_the_same_disk_and_has_the_size_that_was_planned()
         if is_checked(qemu_format) {
             judged(oracle::qemu_img_check(&image, qemu_format));
         }
-        // A fixed VHD is known by its end alone; 7-Zip takes it for the raw disk that it begins with.
-        if qemu_format != "raw" && format != "vhd-fixed" {
+        // A fixed VHD is known by its end alone; 7-Zip takes it for the raw disk that it begins with. Zstd in
+        // qcow2 it does not read.
+        if qemu_format != "raw" && !["vhd-fixed", "qcow2-zstd"].contains(&format) {
             judged(oracle::sevenzip_test(&image));
         }
-        fs::remove_file(&image).unwrap();
+        fs::remove_dir_all(folder.path().join(format)).unwrap();
     }
 }
 

@@ -67,18 +67,17 @@ impl Plan {
         options
     }
 
-    /// The sizes that images in these formats would have; an error for one that can't hold the disk.
+    /// The sizes that images in these formats would have in files of these names, which some repeat inside; an
+    /// error for one that can't hold the disk.
     pub fn predict(
         &self,
-        formats: &[ImageFormat],
+        images: &[(ImageFormat, String)],
     ) -> Result<Vec<Result<PredictedSize, PlaceError>>, AssembleError> {
         let map = self.disk_map()?;
-        let sizes = formats.iter().map(|format| {
-            // Which a descriptor repeats.
-            let file_name = format!("{}.{}", self.name(), format.extension());
-            format.predict(&map, &self.image_options(&file_name))
-        });
-        Ok(sizes.collect())
+        let predict = |(format, file_name): &(ImageFormat, String)| {
+            format.predict(&map, &self.image_options(file_name))
+        };
+        Ok(images.iter().map(predict).collect())
     }
 
     /// Writes an image to `path`, which appears when it is complete, or not at all.

@@ -128,7 +128,12 @@ fn every_format_has_the_size_that_was_predicted_whatever_the_threads() {
             };
             write_files(&disk, std::slice::from_ref(&image), &mut go_on).unwrap();
             let len = ImageStore::open(&image.path).unwrap().files_len();
-            match plan.predict(&[format]).unwrap().remove(0).unwrap() {
+            match plan
+                .predict(&[(format, name.clone())])
+                .unwrap()
+                .remove(0)
+                .unwrap()
+            {
                 PredictedSize::Exact(size) => assert_eq!(len, size, "{format}"),
                 PredictedSize::AtMost(size) => assert!(len <= size, "{format}"),
             }

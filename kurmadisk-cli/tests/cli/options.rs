@@ -23,6 +23,7 @@ fn the_default_name_is_the_images_with_the_formats_ending() {
         ("qcow2", "qcow2"),
         ("qcow2-v2", "qcow2"),
         ("qcow2-compressed", "qcow2"),
+        ("qcow2-zstd", "qcow2"),
         ("vhd", "vhd"),
         ("vhd-fixed", "vhd"),
         ("vhdx", "vhdx"),

@@ -11,7 +11,7 @@ use kurmadisk_fixtures::{debian, demo, workspace_root};
 use serde_json::Value;
 
 /// The formats: the command's name for each, and qemu's.
-pub const FORMATS: [(&str, &str); 15] = [
+pub const FORMATS: [(&str, &str); 16] = [
     ("raw", "raw"),
     ("raw-fixed", "raw"),
     ("vdi", "vdi"),
@@ -23,6 +23,7 @@ pub const FORMATS: [(&str, &str); 15] = [
     ("qcow2", "qcow2"),
     ("qcow2-v2", "qcow2"),
     ("qcow2-compressed", "qcow2"),
+    ("qcow2-zstd", "qcow2"),
     ("vhd", "vpc"),
     ("vhd-fixed", "vpc"),
     ("vhdx", "vhdx"),
