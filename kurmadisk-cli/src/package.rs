@@ -5,7 +5,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use kurmadisk::ImageFormat;
-use kurmadisk::package::{PlannedPackages, Release, Target, WrittenFile};
+use kurmadisk::package::{PlannedDisk, Release, Target, WrittenFile};
 use serde_json::json;
 
 use crate::args::{BuildArgs, PackageArgs, WriteArgs};
@@ -36,28 +36,30 @@ fn release(
     args: &WriteArgs,
 ) -> Result<String, Box<dyn Error>> {
     let folder = folder(output)?;
-    let disks = PlannedPackages::plan(&description.spec, targets, &description.formats)?;
+    let (spec, formats) = (&description.spec, &description.formats);
+    let disks = PlannedDisk::all(spec, !formats.is_empty(), targets)?;
+    let mut passes = Vec::new();
     let mut targets = BTreeMap::new();
-    for (target, package) in disks.iter().flat_map(|disk| &disk.packages) {
-        for file in &package.files {
-            let path = folder.join(file.name());
-            description.inputs.check(&path)?;
-            targets.insert(path, *target);
+    for disk in &disks {
+        let mut packages = Vec::new();
+        for (target, package) in disk.packages(spec, formats)? {
+            for file in &package.files {
+                let path = folder.join(file.name());
+                description.inputs.check(&path)?;
+                targets.insert(path, target);
+            }
+            packages.push(package);
         }
+        passes.push((&disk.plan, packages));
     }
     let time = disks.first().map_or(0, |disk| disk.plan.time().seconds);
     let mut release = Release::new(folder, time)?;
     let bar = Bar::new(args);
-    for disk in &disks {
-        let options = disk.plan.image_options("");
+    for (plan, packages) in &passes {
+        let options = plan.image_options("");
         let options = options.with_threads(output::threads(args));
-        let packages: Vec<_> = disk
-            .packages
-            .iter()
-            .map(|(_, package)| package.clone())
-            .collect();
-        let map = disk.plan.disk_map()?;
-        release.write(&map, &options, &packages, &mut |now| bar.tell(now))?;
+        let map = plan.disk_map()?;
+        release.write(&map, &options, packages, &mut |now| bar.tell(now))?;
     }
     let written = release.finish()?;
     bar.clear();

@@ -29,7 +29,7 @@ fn every_target_is_made_at_once() {
     const TARGETS: &str = "vmware,ova,virtualbox,openstack,aws,azure,hyperv,proxmox,libvirt,\
                            vagrant-virtualbox,vagrant-vmware,vagrant-libvirt,gce";
     let bench = bench();
-    let arguments = ["package", TARGETS, "--size", "1 GiB", "-o", "out", "--json"];
+    let arguments = ["package", TARGETS, "-o", "out", "--json"];
     let made = json(&mut bench.run(arguments));
     let files = outputs(&made);
     for target in TARGETS.split(',') {

@@ -1,5 +1,8 @@
 //! The disks that packages hold: as few as there can be, since each costs a pass of its own.
 
+use kurmadisk_formats::image::FormatChoice;
+
+use super::{Context, Package, PackageError};
 use crate::layout::Size;
 use crate::plan::{Plan, PlanError, Trees};
 use crate::spec::{ImageSpec, Located, Target, TargetSpec};
@@ -43,6 +46,23 @@ impl PlannedDisk {
             }
         }
         Ok(disks)
+    }
+
+    /// All that is made of it: images in `formats`, if it is for plain ones, without a target; and the packages.
+    pub fn packages(
+        &self,
+        spec: &ImageSpec,
+        formats: &[FormatChoice],
+    ) -> Result<Vec<(Option<Target>, Package)>, PackageError> {
+        let mut packages = Vec::new();
+        if self.is_plain {
+            packages.push((None, Package::images(&self.plan, formats)));
+        }
+        for &target in &self.targets {
+            let context = Context::new(spec, &self.plan, target)?;
+            packages.push((Some(target), super::package(&context)?));
+        }
+        Ok(packages)
     }
 
     /// The disk for `target` alone.

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::plan::PlanError;
 use crate::spec::{Located, Place, SpecError, Target};
 
 /// A package cannot be made.
@@ -28,9 +27,6 @@ pub enum PackageError {
     /// The description cannot be read.
     #[error(transparent)]
     Spec(#[from] SpecError),
-    /// The disk.
-    #[error(transparent)]
-    Plan(#[from] PlanError),
     /// A target whose platform lacks what the description asks for.
     #[error("the target {target} has no {value}; it has: {choices}")]
     NoSuchChoice {

@@ -19,7 +19,6 @@
 //! | `guest_os` | what hypervisors call the system in it |
 //! | `disks` | [`PlannedDisk`]: the disks that packages hold |
 //! | `model` | [`Package`], [`Member`] and what they are made of |
-//! | `planned` | [`PlannedPackages`]: which disks packages need |
 //! | `write` | [`Release`]: the files of packages, in one pass over each disk |
 //! | `place` | a file while it is written, digested on its way |
 //! | `error` | [`PackageError`] |
@@ -49,7 +48,6 @@ mod openstack;
 mod ova;
 mod ovf;
 mod place;
-mod planned;
 mod proxmox;
 mod vagrant;
 mod vagrant_libvirt;
@@ -66,7 +64,6 @@ pub use guest_os::GuestNames;
 pub use machine::{MacBlock, Machine, Nic};
 pub use model::{Archive, ArchiveKind, Derive, Facts, FileFacts, Member, Package, PackageFile};
 
-pub use planned::PlannedPackages;
 pub use write::{Release, SUMS, WriteError, WrittenFile};
 
 use std::fmt::Display;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::Context;
 use super::error::PackageError;
+use crate::plan::Plan;
 use crate::spec::Wrap;
 
 /// The files of one target. Their names, and those of the members of their archives, are unique in it.
@@ -34,6 +35,25 @@ impl Package {
             })],
         };
         Self { files, sha1: false }
+    }
+}
+
+impl Package {
+    /// Images of the disk in no package, called and identified as they are without any.
+    #[must_use]
+    pub fn images(plan: &Plan, formats: &[FormatChoice]) -> Self {
+        let names = FormatChoice::file_names(formats, plan.name());
+        let files = formats.iter().zip(names).map(|(choice, name)| {
+            PackageFile::Plain(Member::Disk {
+                name,
+                choice: *choice,
+                identity: plan.identity(),
+            })
+        });
+        Self {
+            files: files.collect(),
+            sha1: false,
+        }
     }
 }
 

@@ -237,23 +237,4 @@ impl ImageSpec {
             ..self.clone()
         }
     }
-
-    /// `targets`, those together whose packages hold the same disk: one plan is enough for them.
-    #[must_use]
-    pub fn targets_by_disk(&self, targets: &[Target]) -> Vec<Vec<Target>> {
-        let mut groups: Vec<Vec<Target>> = Vec::new();
-        for &target in targets {
-            let own = self.target(target);
-            let shares = |group: &&mut Vec<Target>| {
-                let other = self.target(group[0]);
-                (&other.oem, &other.cmdline) == (&own.oem, &own.cmdline)
-            };
-            match groups.iter_mut().find(shares) {
-                Some(group) if group.contains(&target) => {}
-                Some(group) => group.push(target),
-                None => groups.push(vec![target]),
-            }
-        }
-        groups
-    }
 }

@@ -204,32 +204,13 @@ fn layers_of_machines_and_targets_are_joined_key_by_key() {
 }
 
 #[test]
-fn targets_with_the_same_disk_share_a_plan() {
+fn a_target_s_own_tree_and_command_line_are_in_place_of_the_image_s() {
     let text = format!(
-        "{BARE}cmdline = \"quiet\"\n[target.vmware]\noem = \"/a\"\n[target.ova]\noem = [\"/a\"]\n\
-         [target.aws]\noem = \"/a\"\ncmdline = \"console=ttyS0\"\n[target.gce]\ncmdline = \"x\"\n"
+        "{BARE}cmdline = \"quiet\"\n[target.vmware]\noem = \"/a\"\n[target.aws]\ncmdline = \"x\"\n"
     );
     let spec = spec(&text);
-    let groups = spec.targets_by_disk(&[
-        Target::Vmware,
-        Target::Aws,
-        Target::Ova,
-        Target::Azure,
-        Target::Gce,
-        Target::Vmware,
-        Target::Virtualbox,
-    ]);
-    assert_eq!(
-        groups,
-        [
-            vec![Target::Vmware, Target::Ova],
-            vec![Target::Aws],
-            vec![Target::Azure, Target::Virtualbox],
-            vec![Target::Gce],
-        ]
-    );
     let cmdline = |target| spec.for_target(target).cmdline.map(|text| text.value);
-    assert_eq!(cmdline(Target::Aws).as_deref(), Some("console=ttyS0"));
+    assert_eq!(cmdline(Target::Aws).as_deref(), Some("x"));
     assert_eq!(cmdline(Target::Vmware).as_deref(), Some("quiet"));
     assert_eq!(spec.for_target(Target::Vmware).oem.0.len(), 1);
     assert_eq!(spec.for_target(Target::Azure).oem.0.len(), 0);
