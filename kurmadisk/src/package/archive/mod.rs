@@ -5,12 +5,14 @@
 //! |---|---|
 //! | `tar` | tar archives, with members that are sparse, or whose size is known at their end only |
 //! | `zip` | zip archives, written strictly forward |
+//! | `deflate` | deflated streams, by several threads |
 //! | `sequence` | a place as a writer |
 //! | `sparse` | a disk's data without its holes |
 //!
 //! Members are written one after another. Their times are the caller's, their owner is root, so the same members
 //! give the same bytes.
 
+mod deflate;
 mod sequence;
 mod sparse;
 mod tar;
@@ -18,7 +20,7 @@ mod zip;
 
 use std::io;
 
-pub(super) use sequence::Sequence;
+pub use deflate::Packing;
 pub use sparse::data_stretches;
 pub use tar::{Room, SparseMember, Tar, TarMember};
 pub use zip::{Zip, ZipMember};

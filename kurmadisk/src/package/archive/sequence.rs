@@ -6,18 +6,18 @@ use kurmadisk_formats::output::Output;
 
 /// A writer into a place, from its beginning on.
 #[derive(Debug)]
-pub(crate) struct Sequence<O> {
+pub(super) struct Sequence<O> {
     out: O,
     at: u64,
 }
 
 impl<O: Output> Sequence<O> {
-    pub(crate) fn new(out: O) -> Self {
+    pub(super) fn new(out: O) -> Self {
         Self { out, at: 0 }
     }
 
     /// Ends the place where the last byte was written.
-    pub(crate) fn finish(mut self) -> io::Result<O> {
+    pub(super) fn finish(mut self) -> io::Result<O> {
         self.out.set_len(self.at)?;
         Ok(self.out)
     }

@@ -5,17 +5,16 @@
 //! already goes in stored blocks. Sizes and checksums follow each member (4.3.9), and stand in the directory
 //! at the end.
 
-use std::io::{self, Write};
+use std::io;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
-use kurmadisk_formats::output::{Forward, Output};
+use kurmadisk_formats::output::Output;
 use rawzip::extra_fields::ExtraFieldId;
 use rawzip::time::UtcDateTime;
 use rawzip::{CompressionMethod, DataDescriptorOutput, Header, ZipArchiveWriter, ZipEntryWriter};
 
-use super::fault;
+use super::deflate::{Packing, Stream};
 use super::sequence::Sequence;
 
 /// A zip archive in the making. Its members are regular files with mode 0644 and one time.
@@ -24,36 +23,39 @@ pub struct Zip<O: Output> {
     archive: ZipArchiveWriter<Sequence<O>>,
     path: PathBuf,
     time: UtcDateTime,
+    threads: NonZero<usize>,
 }
 
 /// Sizes from this one on are written with 64 bits (4.5.3).
 const ZIP64: u64 = 0xFFFF_FFFF;
 
 impl<O: Output> Zip<O> {
-    /// An empty archive in `out`, whose members have the time `time` (seconds since 1970).
-    pub fn new(out: O, time: i64) -> Self {
+    /// An empty archive in `out`, whose members have the time `time` (seconds since 1970), and are deflated by so many
+    /// threads.
+    pub fn new(out: O, time: i64, threads: NonZero<usize>) -> Self {
         Self {
             path: out.path().to_path_buf(),
             archive: ZipArchiveWriter::new(Sequence::new(out)),
             time: UtcDateTime::from_unix(time),
+            threads,
         }
     }
 
     /// Adds a whole file.
     pub fn add(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut member = self.member(name, Some(bytes.len() as u64), Compression::default())?;
+        let mut member = self.member(name, Some(bytes.len() as u64), Packing::Deflate)?;
         member.write_at(0, bytes)?;
         member.set_len(bytes.len() as u64)?;
         member.finish().map(drop)
     }
 
     /// Begins a file that is written as an [`Output`], forward only. Its `len` in bytes, if it is known, is said
-    /// before it where it needs 64 bits. Level 0 is for what is compressed already.
+    /// before it where it needs 64 bits.
     pub fn member(
         &mut self,
         name: &str,
         len: Option<u64>,
-        level: Compression,
+        packing: Packing,
     ) -> io::Result<ZipMember<'_, O>> {
         let mut file = self
             .archive
@@ -69,14 +71,8 @@ impl<O: Output> Zip<O> {
                 .map_err(io::Error::other)?;
         }
         let (entry, _) = file.start().map_err(io::Error::other)?;
-        let content = Content {
-            deflate: DeflateEncoder::new(entry, level),
-            checksum: crc32fast::Hasher::new(),
-        };
-        Ok(ZipMember {
-            out: Forward::new(content, &self.path),
-            len: None,
-        })
+        let stream = Stream::new(entry, &self.path, packing, self.threads)?;
+        Ok(ZipMember { stream })
     }
 
     /// Ends the archive with its directory, and gives back where it went.
@@ -86,58 +82,28 @@ impl<O: Output> Zip<O> {
 }
 
 /// A file of a zip archive while it is written; [`finish`](Self::finish) completes it.
-#[derive(Debug)]
 pub struct ZipMember<'a, O: Output> {
-    out: Forward<Content<'a, O>>,
-    /// The length it was given.
-    len: Option<u64>,
-}
-
-/// What a member's bytes become: a deflated stream and a checksum.
-#[derive(Debug)]
-struct Content<'a, O: Output> {
-    deflate: DeflateEncoder<ZipEntryWriter<'a, Sequence<O>>>,
-    checksum: crc32fast::Hasher,
-}
-
-impl<O: Output> Write for Content<'_, O> {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let written = self.deflate.write(data)?;
-        self.checksum.update(&data[..written]);
-        Ok(written)
-    }
-
-    /// Nothing: to flush what is deflated would make it longer.
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    stream: Stream<ZipEntryWriter<'a, Sequence<O>>>,
 }
 
 impl<O: Output> Output for ZipMember<'_, O> {
     fn write_at(&mut self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.out.write_at(offset, data)
+        self.stream.write_at(offset, data)
     }
 
     fn set_len(&mut self, len: u64) -> io::Result<()> {
-        self.out.set_len(len)?;
-        self.len = Some(len);
-        Ok(())
+        self.stream.set_len(len)
     }
 
     fn path(&self) -> &Path {
-        self.out.path()
+        self.stream.path()
     }
 }
 
 impl<O: Output> ZipMember<'_, O> {
     /// Completes the file, and tells its length in bytes.
     pub fn finish(self) -> io::Result<u64> {
-        let len = self
-            .len
-            .ok_or_else(|| fault("a member was not completed"))?;
-        let content = self.out.into_inner();
-        let entry = content.deflate.finish()?;
-        let checksum = content.checksum.finalize();
+        let (entry, checksum, len) = self.stream.finish()?;
         let end = DataDescriptorOutput::new(checksum, len);
         entry.finish(end).map_err(io::Error::other)?;
         Ok(len)

@@ -143,7 +143,9 @@ impl<'p> OpenPackage<'p> {
         } else {
             Digested::new(new, self.package.sha1)
         };
-        let mut wrapping = wrapping::begin(archive.kind, place, time);
+        let threads = pass.options.threads;
+        let wrapping = wrapping::begin(archive.kind, place, time, threads);
+        let mut wrapping = wrapping.map_err(|source| failed(&path, source))?;
         let mut rooms = Vec::new();
         for member in members.before {
             let done = match member {

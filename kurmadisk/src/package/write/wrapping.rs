@@ -1,15 +1,15 @@
 //! The archives of packages under one interface, whatever their format.
 
 use std::io;
+use std::num::NonZero;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use kurmadisk_formats::compress::{Compressed, Compression};
 use kurmadisk_formats::image::PredictedSize;
 use kurmadisk_formats::map::DiskMap;
-use kurmadisk_formats::output::{Forward, Output};
+use kurmadisk_formats::output::Output;
 
 use crate::package::archive::{
-    Room, Sequence, SparseMember, Tar, TarMember, Zip, ZipMember, data_stretches, fault,
+    Packing, Room, SparseMember, Tar, TarMember, Zip, ZipMember, data_stretches, fault,
 };
 use crate::package::model::ArchiveKind;
 use crate::package::place::Place;
@@ -43,20 +43,25 @@ pub(super) trait WrappedImage: Output {
     fn finish(self: Box<Self>) -> io::Result<()>;
 }
 
-/// Begins an archive in `place`. Members have the time `time` (seconds since 1970).
-pub(super) fn begin(kind: ArchiveKind, place: Place, time: i64) -> Box<dyn Wrapping> {
-    match kind {
-        ArchiveKind::Zip => Box::new(Zip::new(place, time)),
+/// Begins an archive in `place`. Members have the time `time` (seconds since 1970); so many threads compress.
+pub(super) fn begin(
+    kind: ArchiveKind,
+    place: Place,
+    time: i64,
+    threads: NonZero<usize>,
+) -> io::Result<Box<dyn Wrapping>> {
+    Ok(match kind {
+        ArchiveKind::Zip => Box::new(Zip::new(place, time, threads)),
         ArchiveKind::Tar => Box::new(Tar::new(place, time)),
-        ArchiveKind::TarGz | ArchiveKind::GnuSparseTarGz => Box::new(TarGz {
-            tar: Tar::new(gzip(place), time),
-            sparse: kind == ArchiveKind::GnuSparseTarGz,
-        }),
-    }
+        ArchiveKind::TarGz | ArchiveKind::GnuSparseTarGz => {
+            let gzip = Compressed::new(place, Compression::Gzip, None, threads);
+            Box::new(TarGz {
+                tar: Tar::new(gzip.map_err(io::Error::other)?, time),
+                sparse: kind == ArchiveKind::GnuSparseTarGz,
+            })
+        }
+    })
 }
-
-/// How what is not compressed already is deflated.
-const LEVEL: Compression = Compression::new(4);
 
 impl Wrapping for Zip<Place> {
     fn add(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -79,8 +84,8 @@ impl Wrapping for Zip<Place> {
     ) -> io::Result<Box<dyn WrappedImage + 'a>> {
         // Only what compresses can't say its length.
         Ok(Box::new(match size {
-            PredictedSize::Exact(len) => self.member(name, Some(len), LEVEL)?,
-            PredictedSize::AtMost(_) => self.member(name, None, Compression::none())?,
+            PredictedSize::Exact(len) => self.member(name, Some(len), Packing::Deflate)?,
+            PredictedSize::AtMost(_) => self.member(name, None, Packing::Store)?,
         }))
     }
 
@@ -134,15 +139,8 @@ impl<O: Output> WrappedImage for TarMember<'_, O> {
 
 /// A tar archive that is compressed on its way.
 struct TarGz {
-    tar: Tar<Gzip>,
+    tar: Tar<Compressed<Place>>,
     sparse: bool,
-}
-
-type Gzip = Forward<GzEncoder<Sequence<Place>>>;
-
-fn gzip(place: Place) -> Gzip {
-    let path = place.path().to_path_buf();
-    Forward::new(GzEncoder::new(Sequence::new(place), LEVEL), path)
 }
 
 impl Wrapping for TarGz {
@@ -177,7 +175,7 @@ impl Wrapping for TarGz {
     }
 
     fn finish(self: Box<Self>) -> io::Result<Place> {
-        self.tar.finish()?.into_inner().finish()?.finish()
+        Ok(self.tar.finish()?.into_inner())
     }
 }
 

@@ -1,16 +1,17 @@
 //! Zip archives.
 
 use std::io;
+use std::num::NonZero;
 use std::path::Path;
 
-use flate2::Compression;
-use kurmadisk::package::archive::Zip;
+use kurmadisk::package::archive::{Packing, Zip};
 use kurmadisk_fixtures::oracle::{self, Unpacker};
 use kurmadisk_formats::output::{NewFile, Output};
 use proptest::prelude::*;
 
 use super::{NAMES, TIME, assert_members};
 
+const THREADS: NonZero<usize> = NonZero::new(3).unwrap();
 const UNPACKERS: [Unpacker; 2] = [Unpacker::Unzip, Unpacker::Bsdtar];
 
 #[derive(Clone, Debug)]
@@ -18,32 +19,32 @@ struct File {
     bytes: Vec<u8>,
     whole: bool,
     known: bool,
-    level: u32,
+    packing: Packing,
 }
 
 fn file() -> impl Strategy<Value = File> {
     let noise = prop::collection::vec(any::<u8>(), 0..5000);
     let repeated = (any::<u8>(), 0..300_000_usize).prop_map(|(byte, len)| vec![byte; len]);
     let bytes = prop_oneof![noise, repeated];
-    let level = prop_oneof![Just(0), Just(1), Just(6)];
-    (bytes, any::<bool>(), any::<bool>(), level).prop_map(|(bytes, whole, known, level)| File {
+    let packing = prop_oneof![Just(Packing::Store), Just(Packing::Deflate)];
+    (bytes, any::<bool>(), any::<bool>(), packing).prop_map(|(bytes, whole, known, packing)| File {
         bytes,
         whole,
         known,
-        level,
+        packing,
     })
 }
 
 fn archive<'a>(files: impl IntoIterator<Item = (&'a str, &'a File)>, piece: usize) -> Vec<u8> {
-    let mut zip = Zip::new(Vec::new(), TIME);
+    let mut zip = Zip::new(Vec::new(), TIME, THREADS);
     for (name, file) in files {
         let len = file.bytes.len() as u64;
         if file.whole {
             zip.add(name, &file.bytes).unwrap();
             continue;
         }
-        let level = Compression::new(file.level);
-        let mut member = zip.member(name, file.known.then_some(len), level).unwrap();
+        let known = file.known.then_some(len);
+        let mut member = zip.member(name, known, file.packing).unwrap();
         for (index, data) in file.bytes.chunks(piece).enumerate() {
             if data.iter().any(|byte| *byte != 0) {
                 member.write_at((index * piece) as u64, data).unwrap();
@@ -76,8 +77,8 @@ proptest! {
 
 #[test]
 fn a_member_is_written_forward_and_completed() {
-    let mut zip = Zip::new(Vec::new(), TIME);
-    let mut member = zip.member("a", None, Compression::fast()).unwrap();
+    let mut zip = Zip::new(Vec::new(), TIME, THREADS);
+    let mut member = zip.member("a", None, Packing::Deflate).unwrap();
     member.write_at(10, b"abc").unwrap();
     let error = member.write_at(5, b"x").unwrap_err().to_string();
     assert!(error.contains("go back"), "{error}");
@@ -105,13 +106,12 @@ impl Output for Holes {
 }
 
 /// Writes files of zeros that end with four other bytes, and asks the judges.
-fn check_large(files: &[(&str, u64, u32)], known: bool) {
+fn check_large(files: &[(&str, u64, Packing)], known: bool) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.zip");
-    let mut zip = Zip::new(Holes(NewFile::create(&path).unwrap()), TIME);
-    for (name, len, level) in files {
-        let level = Compression::new(*level);
-        let mut member = zip.member(name, known.then_some(*len), level).unwrap();
+    let mut zip = Zip::new(Holes(NewFile::create(&path).unwrap()), TIME, THREADS);
+    for (name, len, packing) in files {
+        let mut member = zip.member(name, known.then_some(*len), *packing).unwrap();
         member.write_at(len - 4, b"last").unwrap();
         member.set_len(*len).unwrap();
         member.finish().unwrap();
@@ -131,16 +131,16 @@ fn check_large(files: &[(&str, u64, u32)], known: bool) {
 }
 
 const GIB: u64 = 1 << 30;
+const BEHIND: (&str, u64, Packing) = ("behind", 5, Packing::Deflate);
 
 /// Stored blocks make the archive as long as its member: the second one begins beyond 4 GiB.
 #[test]
 fn members_and_places_beyond_4_gib() {
-    check_large(&[("stored", 4 * GIB + 5, 0), ("behind", 5, 1)], true);
+    check_large(&[("stored", 4 * GIB + 5, Packing::Store), BEHIND], true);
 }
 
 #[test]
 fn members_at_4_gib() {
-    check_large(&[("known", 4 * GIB - 1, 1), ("behind", 5, 1)], true);
-    check_large(&[("unknown", 4 * GIB - 1, 1), ("behind", 5, 1)], false);
-    check_large(&[("below", 4 * GIB - 2, 1), ("behind", 5, 1)], true);
+    check_large(&[("known", 4 * GIB - 1, Packing::Deflate), BEHIND], true);
+    check_large(&[("unknown", 4 * GIB - 1, Packing::Deflate), BEHIND], false);
 }
