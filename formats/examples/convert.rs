@@ -1,16 +1,17 @@
 //! Converts an image: `convert IN OUT FORMAT [THREADS]`.
 //!
 //! Any image that the library reads becomes an extent map whose content stays in the image, and the
-//! map becomes an image of another format.
+//! map becomes an image of another format. A name that ends with `.gz`, `.zst` or `.xz` has it compressed.
 
 use std::error::Error;
 use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use kurmadisk_formats::compress::{Compressed, Compression};
 use kurmadisk_formats::image::{ImageFormat, ImageOptions};
 use kurmadisk_formats::open::ImageStore;
-use kurmadisk_formats::output::NewFile;
+use kurmadisk_formats::output::{NewFile, Output};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -29,9 +30,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = ImageOptions::new(image.identity("")?, name.into_owned());
     let options = options.with_threads(NonZero::max(threads, NonZero::<usize>::MIN));
     let mut file = NewFile::create(output)?;
-    format.write(&image.disk()?, &options, &mut file, &mut |_| {
+    let mut out: Box<dyn Output> = match Compression::by_ending(output) {
+        Some(kind) => Box::new(Compressed::new(&mut file, kind, None, options.threads)?),
+        None => Box::new(&mut file),
+    };
+    format.write(&image.disk()?, &options, &mut *out, &mut |_| {
         ControlFlow::Continue(())
     })?;
+    drop(out);
     file.commit()?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::io;
 use super::codec::{Codec, Envelope, Packed};
 use crate::zstd::{LEVEL, LEVELS, frame};
 
-/// With blocks of 4 MiB a system's files take no more than in one frame; with 1 MiB 3 % more.
+/// With blocks of 4 MiB a system's files take no more than in one frame; with 1 MiB 4 % more.
 pub(super) const CODEC: Codec = Codec {
     name: "zst",
     levels: LEVELS,
