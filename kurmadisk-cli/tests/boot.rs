@@ -5,9 +5,13 @@ mod common;
 use std::fs;
 use std::path::Path;
 use std::sync::{Condvar, Mutex};
+use std::thread;
 use std::time::Duration;
 
-use common::{DEBIAN_CMDLINE, debian_options, demo_initrd, efi_stub, judged, kurmadisk};
+use common::{
+    DEBIAN_CMDLINE, FORMATS, debian_options, demo_initrd, demo_kernel, efi_stub, json, judged,
+    kurmadisk,
+};
 use kurmadisk_fixtures::oracle::Unpacker;
 use kurmadisk_fixtures::qemu::{Drive, Firmware, Interface, Machine, QemuError, Running};
 use kurmadisk_fixtures::{debian, demo, oracle};
@@ -147,7 +151,39 @@ fn debian_boots_by_systemd_boot() {
     );
 }
 
-/// The image that `kurmadisk build` makes in the checkout, by its own description.
+/// With this the demonstration kernel tells on the serial port what it was given, and powers off.
+const DEMO_CMDLINE: &str = "console=ttyS0 kurmadisk.demo=1";
+
+#[test]
+fn the_demonstration_boots_from_every_format() {
+    let folder = tempfile::tempdir().unwrap();
+    // A filled raw image has the bytes of the other.
+    let formats = FORMATS.iter().filter(|(name, _)| *name != "raw-fixed");
+    let names: Vec<_> = formats.clone().map(|(name, _)| *name).collect();
+    let made = json(
+        kurmadisk(folder.path())
+            .args(["build", "--layout", "efi", "--name", "demo"])
+            .args(["--cmdline", DEMO_CMDLINE])
+            .arg("--kernel")
+            .arg(demo_kernel())
+            .arg("--initrd")
+            .arg(demo_initrd())
+            .arg("--efi-stub")
+            .arg(efi_stub())
+            .args(["--format", &names.join(","), "-o", "out/", "--json"]),
+    );
+    let outputs = made["outputs"].as_array().unwrap();
+    assert_eq!(outputs.len(), names.len());
+    thread::scope(|scope| {
+        for (output, (_, format)) in outputs.iter().zip(formats) {
+            let image = folder.path().join(output["output"].as_str().unwrap());
+            scope.spawn(move || {
+                reports_and_powers_off(&image, format, Interface::Virtio, "LoadFile2");
+            });
+        }
+    });
+}
+
 /// The disk as the machine in the packages has it: from its archive, behind SATA.
 #[test]
 fn the_checkouts_own_packages_report_and_power_off() {
@@ -172,10 +208,12 @@ fn the_checkouts_own_packages_report_and_power_off() {
         ),
     ] {
         judged(by.unpack(&out.join(archive), folder.path()));
-        reports_and_powers_off(&folder.path().join(disk), "vmdk", Interface::Ahci);
+        let disk = folder.path().join(disk);
+        reports_and_powers_off(&disk, "vmdk", Interface::Ahci, demo::INITRD_PATH);
     }
 }
 
+/// The image that `kurmadisk build` makes in the checkout, by its own description.
 #[test]
 fn the_checkouts_own_image_reports_and_powers_off() {
     let folder = tempfile::tempdir().unwrap();
@@ -185,12 +223,13 @@ fn the_checkouts_own_image_reports_and_powers_off() {
         .arg(&image)
         .assert()
         .success();
-    reports_and_powers_off(&image, "vdi", Interface::Virtio);
+    reports_and_powers_off(&image, "vdi", Interface::Virtio, demo::INITRD_PATH);
 }
 
-/// Boots the demonstration kernel and holds what it was given against what there was to give.
+/// Boots the demonstration kernel and holds what it was given, the initrd by `source`, against what there was to
+/// give.
 #[track_caller]
-fn reports_and_powers_off(image: &Path, format: &str, interface: Interface) {
+fn reports_and_powers_off(image: &Path, format: &str, interface: Interface, source: &str) {
     let machine = Machine::new(Firmware::Uefi)
         .drive(Drive::new(image, format, interface))
         .deadline(DEADLINE);
@@ -199,8 +238,8 @@ fn reports_and_powers_off(image: &Path, format: &str, interface: Interface) {
     let initrd = fs::read(demo_initrd()).unwrap();
     for line in [
         "kurmadisk demo: entered by UEFI".to_owned(),
-        "command line: console=ttyS0 kurmadisk.demo=1".to_owned(),
-        format!("initrd source: {}", demo::INITRD_PATH),
+        format!("command line: {DEMO_CMDLINE}"),
+        format!("initrd source: {source}"),
         format!(
             "initrd: {} bytes, CRC-32 {:08x}",
             initrd.len(),
@@ -209,6 +248,6 @@ fn reports_and_powers_off(image: &Path, format: &str, interface: Interface) {
         demo::DONE.to_owned(),
     ] {
         let said = report.lines().any(|said| said.trim() == line);
-        assert!(said, "no line {line:?} in:\n{report}");
+        assert!(said, "{}: no line {line:?} in:\n{report}", image.display());
     }
 }
