@@ -166,6 +166,19 @@ impl ImageFormat {
         }
     }
 
+    /// The names of the files of such an image beside its own, in whose folder they will lie.
+    pub fn other_files(
+        self,
+        disk: &DiskMap,
+        options: &ImageOptions,
+    ) -> Result<Vec<String>, PlaceError> {
+        let Writer::Parts(parts) = self.format().writer else {
+            return Ok(Vec::new());
+        };
+        let parts = parts(disk, options)?.into_iter();
+        Ok(parts.skip(1).map(|part| part.name).collect())
+    }
+
     /// Writes an image of `disk` into `out`, in one ascending pass over the disk.
     ///
     /// `out` holds a part of the image when this fails.

@@ -14,11 +14,11 @@ pub fn run(args: &BuildArgs) -> Result<String, Box<dyn Error>> {
     }
     let described = Described::new(&args.image)?;
     let destination = described.destination(args.output.as_deref())?;
-    destination.check(&described.inputs)?;
     let plan = &described.plan;
     let options = plan.image_options("");
     let options = options.with_threads(output::threads(&args.write));
-    destination.write(&plan.disk_map()?, &options, &args.write)?;
+    let inputs = &described.inputs;
+    destination.write(&plan.disk_map()?, &options, inputs, &args.write)?;
     if args.write.quiet {
         return Ok(String::new());
     }

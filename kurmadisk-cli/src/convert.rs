@@ -19,11 +19,11 @@ pub fn run(args: &ConvertArgs) -> Result<String, Box<dyn Error>> {
     let destination = Destination::new(&formats, Some(&args.output), &name)?;
     let scratch = args.scratch.clone().unwrap_or_else(scratch_folder);
     let store = open_image(input, &scratch)?;
-    destination.check(&Inputs::files(store.files()))?;
+    let inputs = Inputs::files(store.files());
     let disk = store.disk()?;
     let options = ImageOptions::new(store.identity(&args.seed)?, "");
     let options = options.with_threads(output::threads(&args.write));
-    destination.write(&disk, &options, &args.write)?;
+    destination.write(&disk, &options, &inputs, &args.write)?;
     if args.write.quiet {
         return Ok(String::new());
     }

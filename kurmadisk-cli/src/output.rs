@@ -107,20 +107,16 @@ impl Destination {
         self.images.iter().any(|(_, path)| is_pipe(path))
     }
 
-    /// Refuses files that would replace what they are made from.
-    pub fn check(&self, inputs: &Inputs) -> Result<(), Box<dyn Error>> {
-        let mut files = self.images.iter().filter(|(_, path)| !is_pipe(path));
-        files.try_for_each(|(_, path)| inputs.check(path))
-    }
-
     /// Writes all images of `disk`, with these options but for what each has of its own.
+    ///
+    /// None of their files may replace one of the `inputs`, of which the disk is made.
     pub fn write(
         &self,
         disk: &DiskMap,
         options: &ImageOptions,
+        inputs: &Inputs,
         args: &WriteArgs,
     ) -> Result<(), Box<dyn Error>> {
-        let bar = Bar::new(args);
         let images: Vec<ImageFile> = self
             .images
             .iter()
@@ -134,6 +130,13 @@ impl Destination {
                 }
             })
             .collect();
+        for image in images.iter().filter(|image| !is_pipe(&image.path)) {
+            inputs.check(&image.path)?;
+            for other in image.choice.format.other_files(disk, &image.options)? {
+                inputs.check(&image.path.with_file_name(other))?;
+            }
+        }
+        let bar = Bar::new(args);
         if let [image] = &images[..]
             && is_pipe(&image.path)
         {

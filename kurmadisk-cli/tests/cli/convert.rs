@@ -154,6 +154,9 @@ fn images_of_qemu_are_converted() {
         &["-O", "vdi", "-o", "static=on"],
         &["-O", "vmdk"],
         &["-O", "vmdk", "-o", "subformat=streamOptimized"],
+        &["-O", "vmdk", "-o", "subformat=monolithicFlat"],
+        &["-O", "vmdk", "-o", "subformat=twoGbMaxExtentSparse"],
+        &["-O", "vmdk", "-o", "subformat=twoGbMaxExtentFlat"],
     ] {
         qemu_img(arguments, "from");
         let made = convert(&bench, &["from", "to.vdi"]);
@@ -241,6 +244,38 @@ fn an_image_is_not_written_over_itself() {
         );
     }
     assert!(before == fs::read(&raw).unwrap());
+}
+
+#[test]
+fn none_of_an_images_files_is_written_over_by_any_of_anothers() {
+    let bench = Bench::new();
+    sample(&bench);
+    convert(&bench, &["disk.raw", "old.vmdk", "--format", "vmdk-flat"]);
+    convert(
+        &bench,
+        &["disk.raw", "old.split.vmdk", "--format", "vmdk-split"],
+    );
+    fs::copy(bench.join("disk.raw"), bench.join("new-flat.vmdk")).unwrap();
+    std::os::unix::fs::symlink("old-flat.vmdk", bench.join("link-s001.vmdk")).unwrap();
+    for (input, output, format, named) in [
+        ("old.vmdk", "old-flat.vmdk", "raw", "old-flat.vmdk"),
+        (
+            "old.split.vmdk",
+            "old.split-s001.vmdk",
+            "vmdk",
+            "old.split-s001.vmdk",
+        ),
+        // By the names that the new descriptor gives.
+        ("new-flat.vmdk", "new.vmdk", "vmdk-flat", "new-flat.vmdk"),
+        ("old.vmdk", "link.vmdk", "vmdk-split", "old-flat.vmdk"),
+    ] {
+        let said = format!("{named} is an input");
+        refused(&bench, &[input, output, "--format", format], &[&said]);
+    }
+    for image in ["old.vmdk", "old.split.vmdk"] {
+        let (raw, image) = (bench.join("disk.raw"), bench.join(image));
+        judged(oracle::qemu_img_compare(&raw, "raw", &image, "vmdk"));
+    }
 }
 
 #[test]
