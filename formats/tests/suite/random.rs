@@ -105,6 +105,7 @@ proptest! {
             ImageFormat::Qcow2,
             ImageFormat::Qcow2V2,
             ImageFormat::Qcow2Compressed,
+            ImageFormat::Qcow2Zstd,
             ImageFormat::Vhdx,
         ] {
             let path = image_file(dir.path(), format, &map);

@@ -221,7 +221,7 @@ pub fn assert_judges_agree(disk: &DiskMap, formats: &[ImageFormat]) {
         oracle::qemu_img_compare(&raw, "raw", &path, name).unwrap();
         if disk.len() <= READ_BY_ALL {
             assert_readers_agree(disk, format, &path);
-        } else if matches!(name, "vmdk" | "qcow2") {
+        } else if let Some("VMDK" | "QCOW") = sevenzip_name(disk, format) {
             oracle::sevenzip_test(&path).unwrap();
         }
         assert_holds(&open(&path).unwrap(), disk, format);
@@ -264,7 +264,7 @@ fn sevenzip_name(disk: &DiskMap, format: ImageFormat) -> Option<&'static str> {
     match qemu_name(format) {
         "vdi" => Some("VDI"),
         "vmdk" => Some("VMDK"),
-        "qcow2" => Some("QCOW"),
+        "qcow2" if format != ImageFormat::Qcow2Zstd => Some("QCOW"),
         "vpc" => Some("VHD"),
         // It takes none of an odd number of sectors, qemu's neither.
         "vhdx" if disk.len().div_ceil(SECTOR).is_multiple_of(2) => Some("VHDX"),
@@ -306,6 +306,7 @@ pub const CONTAINERS: &[ImageFormat] = &[
     ImageFormat::Qcow2,
     ImageFormat::Qcow2V2,
     ImageFormat::Qcow2Compressed,
+    ImageFormat::Qcow2Zstd,
     ImageFormat::Vhd,
     ImageFormat::VhdFixed,
     ImageFormat::Vhdx,
@@ -322,5 +323,6 @@ pub const GROWING: &[ImageFormat] = &[
     ImageFormat::Qcow2,
     ImageFormat::Qcow2V2,
     ImageFormat::Qcow2Compressed,
+    ImageFormat::Qcow2Zstd,
     ImageFormat::Vhd,
 ];
