@@ -15,6 +15,7 @@ mod sizes;
 mod tree_changes;
 mod trees;
 mod useless;
+mod verify;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@ use flate2::read::MultiGzDecoder;
 use kurmadisk_formats::read_at::{FileReader, SeekReader};
 
 use super::package::{Kind, damaged, plain};
-use super::rules::{GCE_DISK, GCE_GZIP, GCE_SIZE, GCE_TAR};
+use super::rules::{ARCHIVE_DAMAGED, GCE_DISK, GCE_GZIP, GCE_SIZE, GCE_TAR};
 use super::{Observations, Place, Verified, VerifiedDisk, concern, is_damage};
 use crate::source::tar::TarError;
 use crate::source::tar::stream::{Form, Input, Listed, Listing};
@@ -68,6 +68,12 @@ fn verify<I: Input>(mut listing: Listing<I>, mut seen: Observations) -> io::Resu
         };
         count += 1;
         disks.extend(disk(&member, &mut seen));
+    }
+    match listing.finish().map_err(TarError::Read) {
+        Err(TarError::Read(error)) if !is_damage(&error) => return Err(error),
+        // Of two damages the first one counts.
+        Err(error) if !seen.has(ARCHIVE_DAMAGED) => damaged(&error, &mut seen),
+        _ => {}
     }
     if disks.is_empty() {
         seen.add(GCE_DISK, Place::of("archive"), || {

@@ -155,9 +155,8 @@ fn is_compressed_tar(reader: &FileReader) -> io::Result<bool> {
     let mut head = Vec::new();
     let unzipped = MultiGzDecoder::new(SeekReader::new(reader.clone()));
     match unzipped.take(512).read_to_end(&mut head) {
-        Ok(_) => Ok(tar::recognise(&head)),
-        Err(error) if is_damage(&error) => Ok(false),
-        Err(error) => Err(error),
+        Err(error) if !is_damage(&error) => Err(error),
+        _ => Ok(tar::recognise(&head)),
     }
 }
 

@@ -115,6 +115,11 @@ impl<I: Input> Listing<I> {
         }
     }
 
+    /// Reads what is left, so that all of a compressed archive is checked.
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        io::copy(&mut self.input, &mut io::sink()).map(drop)
+    }
+
     fn member(
         &mut self,
         header: &Header,
