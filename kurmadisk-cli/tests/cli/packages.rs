@@ -45,6 +45,32 @@ fn every_target_is_made_at_once() {
 }
 
 #[test]
+fn the_same_description_gives_the_same_bytes_and_another_name_other_identifiers() {
+    const TARGETS: &str = "vmware,ova,virtualbox,vagrant-virtualbox,vagrant-vmware";
+    let bench = bench();
+    let sums = |folder: &str, name: &str| {
+        let arguments = ["package", TARGETS, "--name", name, "-o", folder];
+        bench.run(arguments).assert().success();
+        fs::read_to_string(bench.join(folder).join("SHA256SUMS")).unwrap()
+    };
+    let first = sums("one", "box");
+    assert_eq!(first, sums("two", "box"));
+    assert_eq!(first.lines().count(), 7);
+    assert_ne!(first, sums("three", "bix").replace("bix", "box"));
+}
+
+/// By the command's own rules, which come from what the platforms' programs do.
+#[test]
+fn an_appliance_is_refused_by_no_platform_that_takes_one() {
+    let bench = bench();
+    bench.run(["package", "ova"]).assert().success();
+    for platform in ["vmware", "virtualbox", "proxmox", "aws"] {
+        let verify = ["verify", "--for", platform, "box.ova"];
+        bench.run(verify).assert().success();
+    }
+}
+
+#[test]
 fn packages_and_images_are_those_made_alone() {
     let bench = bench();
     let formats = "vdi,qcow2";

@@ -201,6 +201,23 @@ impl Context {
         self.derive("disk image")
     }
 
+    /// Refuses more processors, or more memory in GiB, than the platform gives a machine.
+    fn check_size(&self, most_cpus: u32, most_memory: u64) -> Result<(), PackageError> {
+        let (cpus, memory) = (self.machine.cpus, self.machine.memory);
+        let target = self.target;
+        if cpus > most_cpus {
+            return Err(PackageError::Value(format!(
+                "machine.cpus: {cpus} processors; a machine of the target {target} has {most_cpus} at most"
+            )));
+        }
+        if memory > most_memory << 10 {
+            return Err(PackageError::Value(format!(
+                "machine.memory: {memory} MiB; a machine of the target {target} has {most_memory} GiB at most"
+            )));
+        }
+        Ok(())
+    }
+
     /// The controller that the disk is attached to: what the description says, if it is one of `known`, else the
     /// first of these.
     pub fn disk_controller(

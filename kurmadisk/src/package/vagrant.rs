@@ -16,6 +16,7 @@ const ARCHITECTURE: &str = "amd64";
 ///
 /// The archive is not compressed: the disk is, and only in an archive that is not can its length be told afterwards.
 pub(super) fn virtualbox(context: &Context) -> Result<Package, PackageError> {
+    virtualbox::check_size(context)?;
     let disk = "box-disk1.vmdk";
     let mac = nat_card(context)?.address(MacBlock::Virtualbox);
     let ovf = Ovf::new(context, &virtualbox::CHOICES, disk)?;

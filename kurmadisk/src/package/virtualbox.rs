@@ -25,6 +25,7 @@ pub(super) const CHOICES: Choices = Choices {
 
 /// The package for `context`.
 pub(super) fn package(context: &Context) -> Result<Package, PackageError> {
+    check_size(context)?;
     let folder = context.folder();
     let name = context.plain_name();
     let with = context.options.with.as_ref();
@@ -44,6 +45,11 @@ pub(super) fn package(context: &Context) -> Result<Package, PackageError> {
         sha1,
         ..Package::wrapped(context, wrap, members)
     })
+}
+
+/// As much as VirtualBox gives a machine (`VirtualBox-settings.xsd`, `TCPUCount` and `TMemory`).
+pub(super) fn check_size(context: &Context) -> Result<(), PackageError> {
+    context.check_size(64, 2048)
 }
 
 fn imported(

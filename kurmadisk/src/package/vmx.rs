@@ -39,6 +39,8 @@ pub(super) enum Addresses {
 
 /// The machine's hardware as VMware has it.
 pub(super) fn hardware(context: &Context) -> Result<Hardware, PackageError> {
+    // As much as virtual hardware 14 has.
+    context.check_size(128, 6128)?;
     Hardware::new(context, &CHOICES)
 }
 

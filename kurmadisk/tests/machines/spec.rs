@@ -170,6 +170,28 @@ fn what_a_platform_lacks_is_refused() {
 }
 
 #[test]
+fn machines_too_large_for_a_platform_are_refused() {
+    let large = format!("{BARE}[machine]\ncpus = 65\nmemory = \"3 TiB\"\n");
+    for target in [Target::Virtualbox, Target::VagrantVirtualbox] {
+        assert_eq!(
+            refusal(&large, target),
+            format!("machine.cpus: 65 processors; a machine of the target {target} has 64 at most")
+        );
+        assert_eq!(
+            refusal(&large.replace("65", "64"), target),
+            format!(
+                "machine.memory: 3145728 MiB; a machine of the target {target} has 2048 GiB at most"
+            )
+        );
+    }
+    for target in [Target::Vmware, Target::Ova, Target::VagrantVmware] {
+        package(&large, target);
+        let said = refusal(&large.replace("65", "129"), target);
+        assert!(said.contains("has 128 at most"), "{said}");
+    }
+}
+
+#[test]
 fn vagrant_needs_a_network_it_reaches_and_a_version_it_can_compare() {
     let none = format!("{BARE}[machine]\nnic = []\n");
     let bridged = format!("{BARE}[[machine.nic]]\nnetwork = \"bridged\"\n");

@@ -70,6 +70,8 @@ impl Ovf {
         choices: &Choices,
         disk: impl Into<String>,
     ) -> Result<Self, PackageError> {
+        // As much as VMware's virtual hardware 14 has; VirtualBox takes what it has of it.
+        context.check_size(128, 6128)?;
         let version = context.options.ovf.as_ref();
         Ok(Self {
             context: context.clone(),
