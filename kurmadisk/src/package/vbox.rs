@@ -139,6 +139,14 @@ fn devices(xml: &mut Xml, context: &Context, hardware: &Hardware) {
             xml.empty("Order", &[("position", "2"), ("device", "None")]);
         });
         xml.empty("Display", &[("VRAMSize", "16")]);
+        // Of these settings, what is not said means that both are there.
+        xml.empty("RemoteDisplay", &[("enabled", "false")]);
+        let audio = [
+            ("controller", "AC97"),
+            ("driver", "Null"),
+            ("enabled", "false"),
+        ];
+        xml.empty("AudioAdapter", &audio);
         // Without an I/O APIC there is one processor.
         xml.element("BIOS", &[], |xml| xml.empty("IOAPIC", &on));
         xml.element("Network", &[], |xml| {
@@ -178,6 +186,8 @@ fn adapter(xml: &mut Xml, slot: usize, card: Card) {
     let attributes = [
         ("slot", slot.as_str()),
         ("enabled", "true"),
+        // What it means that nothing is said of the cable depends on the version.
+        ("cable", "true"),
         ("MACAddress", &mac),
         ("type", model),
     ];
