@@ -1,8 +1,9 @@
 //! Packages are written: one pass over a disk makes all that are of it, and their files appear together.
 //!
-//! Memory, beside what the formats of the images say: what is text in the packages, the headers of archives, and
-//! less than 1 MiB for each archive that is compressed. No file is written twice, and only two are read again, to
-//! be digested: archives whose headers are written last, and images that are not written from begin to end.
+//! Memory, beside what the formats of the images say: what is text in the packages, the headers of archives, and what
+//! [`Compressed`](kurmadisk_formats::compress::Compressed) says of gzip for each archive that is deflated. No file is
+//! written twice, and only two kinds are read again, to be digested: archives whose headers are written last, and images
+//! that are not written from begin to end.
 
 mod pass;
 mod wrapping;
