@@ -35,6 +35,11 @@ pub fn is_filled(format: &str) -> bool {
     ["raw-fixed", "vdi-fixed"].contains(&format)
 }
 
+/// Whether the image is compressed: its size depends on the content, and what is zeros is left out.
+pub fn is_compressed(format: &str) -> bool {
+    ["vmdk-stream", "qcow2-compressed", "qcow2-zstd"].contains(&format)
+}
+
 /// Whether `qemu-img check` knows anything to check in such an image.
 pub fn is_checked(qemu_format: &str) -> bool {
     !["raw", "vpc"].contains(&qemu_format)
