@@ -34,6 +34,7 @@
 mod error;
 mod in_memory;
 pub mod kernel;
+pub mod kurmaboot;
 pub mod pe;
 mod stage;
 pub mod systemd_boot;

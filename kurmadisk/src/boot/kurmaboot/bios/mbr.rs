@@ -1,0 +1,112 @@
+//! The boot code of the MBR: loads stage 2 by its place on the disk, which is known when the image is made.
+
+use iced_x86::code_asm::{
+    CodeAssembler, CodeLabel, ah, al, ax, bx, cl, cs, ds, dword_ptr, dx, es, si, sp, ss,
+};
+use iced_x86::{Code, Instruction};
+
+use super::super::asm::{Asm, encode};
+use super::memory_map::{MBR, STAGE2};
+use super::serial;
+use super::{MAGIC, MAGIC_OFFSET};
+
+/// The machine code, for a stage 2 of so many sectors from this one on.
+pub(super) fn assemble(lba: u64, sectors: u16) -> Asm<Vec<u8>> {
+    let mut a = CodeAssembler::new(16)?;
+    let (mut no_lba, mut unreadable, mut absent) = (
+        a.create_label(),
+        a.create_label(),
+        a.create_label(),
+    );
+    let (mut print, mut packet) = (a.create_label(), a.create_label());
+    a.cli()?;
+    a.xor(ax, ax)?;
+    a.mov(ss, ax)?;
+    a.mov(sp, MBR)?;
+    a.mov(es, ax)?;
+    // Whether the BIOS enters at 0:0x7c00 or 0x7c0:0, what lies in the code is found by CS.
+    a.push(cs)?;
+    a.pop(ds)?;
+    a.sti()?;
+    a.cld()?;
+    a.push(dx)?;
+    serial::init(&mut a)?;
+
+    // INT 13h AH=41h: the extensions that address by LBA.
+    a.mov(ax, 0x4100)?;
+    a.mov(bx, 0x55aa)?;
+    a.pop(dx)?;
+    a.push(dx)?;
+    a.int(0x13)?;
+    a.jc(no_lba)?;
+    a.cmp(bx, 0xaa55)?;
+    a.jne(no_lba)?;
+    a.test(cl, 1)?;
+    a.jz(no_lba)?;
+
+    // INT 13h AH=42h: read by the packet at SI.
+    a.call(packet)?;
+    a.db(&read_packet(lba, sectors))?;
+    a.set_label(&mut packet)?;
+    a.pop(si)?;
+    a.pop(dx)?;
+    a.push(dx)?;
+    a.mov(ax, 0x4200)?;
+    a.int(0x13)?;
+    a.jc(unreadable)?;
+    a.cmp(dword_ptr(STAGE2 + MAGIC_OFFSET).es(), MAGIC)?;
+    a.jne(absent)?;
+    a.pop(dx)?;
+    a.add_instruction(Instruction::with_far_branch(Code::Jmp_ptr1616, 0, STAGE2)?)?;
+
+    for (label, text) in [
+        (&mut no_lba, "this BIOS cannot address the disk by LBA"),
+        (&mut unreadable, "read error at stage 2"),
+        (&mut absent, "stage 2 is missing"),
+    ] {
+        a.set_label(label)?;
+        a.call(print)?;
+        a.db(format!("kurmaboot: {text}\r\n\0").as_bytes())?;
+    }
+    a.set_label(&mut print)?;
+    a.pop(si)?;
+    halt_after_text(&mut a)?;
+    encode(&mut a, MBR.into(), []).map(|(code, [])| code)
+}
+
+/// A disk address packet (Enhanced Disk Drive specification, section 5.5).
+fn read_packet(lba: u64, sectors: u16) -> Vec<u8> {
+    let [low, high, ..] = STAGE2.to_le_bytes();
+    [
+        &[16, 0][..],
+        &sectors.to_le_bytes(),
+        &[low, high, 0, 0],
+        &lba.to_le_bytes(),
+    ]
+    .concat()
+}
+
+/// Prints the text at SI on both consoles, and stops.
+fn halt_after_text(a: &mut CodeAssembler) -> Asm {
+    let mut end = a.create_label();
+    let next = here(a)?;
+    a.lodsb()?;
+    a.test(al, al)?;
+    a.jz(end)?;
+    serial::put_char(a)?;
+    // INT 10h AH=0Eh: a character on the screen, of page 0.
+    a.mov(ah, 0x0e)?;
+    a.mov(bx, 7)?;
+    a.int(0x10)?;
+    a.jmp(next)?;
+    a.set_label(&mut end)?;
+    let halt = here(a)?;
+    a.hlt()?;
+    a.jmp(halt)
+}
+
+fn here(a: &mut CodeAssembler) -> Asm<CodeLabel> {
+    let mut label = a.create_label();
+    a.set_label(&mut label)?;
+    Ok(label)
+}
