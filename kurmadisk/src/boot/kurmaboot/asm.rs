@@ -112,15 +112,12 @@ impl Emitter {
 
     /// A new label, set here.
     pub fn here(&mut self) -> Asm<CodeLabel> {
-        let label = self.a.create_label();
-        self.place(label)?;
-        Ok(label)
+        here(&mut self.a)
     }
 
-    /// Sets a label declared earlier to here; several may be set to one place.
-    pub fn place(&mut self, mut label: CodeLabel) -> Asm {
-        self.a.set_label(&mut label)?;
-        self.a.zero_bytes()
+    /// Sets a label declared earlier to here.
+    pub fn place(&mut self, label: CodeLabel) -> Asm {
+        place(&mut self.a, label)
     }
 
     /// Sets ESI (RSI in long mode) to the address of `bytes`, which lie in the code.
@@ -158,6 +155,20 @@ impl Emitter {
     ) -> Asm<(Vec<u8>, [u64; N])> {
         encode(&mut self.a, address, labels)
     }
+}
+
+/// A new label, set here.
+pub(super) fn here(a: &mut CodeAssembler) -> Asm<CodeLabel> {
+    let mut label = a.create_label();
+    a.set_label(&mut label)?;
+    a.zero_bytes()?;
+    Ok(label)
+}
+
+/// Sets a label declared earlier to here; several may be set to one place.
+pub(super) fn place(a: &mut CodeAssembler, mut label: CodeLabel) -> Asm {
+    a.set_label(&mut label)?;
+    a.zero_bytes()
 }
 
 /// Machine code for this address, and the addresses of chosen labels in it.

@@ -5,7 +5,6 @@ use iced_x86::{Code, Instruction};
 
 use super::super::Shared;
 use super::super::asm::{ALL, Asm, Emitter, Reg, var};
-use super::super::vars::BLOCK_SIZE;
 use super::memory_map::{BOUNCE, VARS};
 use super::real::{CODE16, DATA32, Real};
 use super::vars::{

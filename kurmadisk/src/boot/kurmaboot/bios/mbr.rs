@@ -1,11 +1,11 @@
 //! The boot code of the MBR: loads stage 2 by its place on the disk, which is known when the image is made.
 
 use iced_x86::code_asm::{
-    CodeAssembler, CodeLabel, ah, al, ax, bx, cl, cs, ds, dword_ptr, dx, es, si, sp, ss,
+    CodeAssembler, ah, al, ax, bx, cl, cs, ds, dword_ptr, dx, es, si, sp, ss,
 };
 use iced_x86::{Code, Instruction};
 
-use super::super::asm::{Asm, encode};
+use super::super::asm::{Asm, encode, here, place};
 use super::memory_map::{MBR, STAGE2};
 use super::serial;
 use super::{MAGIC, MAGIC_OFFSET};
@@ -13,12 +13,12 @@ use super::{MAGIC, MAGIC_OFFSET};
 /// The machine code, for a stage 2 of so many sectors from this one on.
 pub(super) fn assemble(lba: u64, sectors: u16) -> Asm<Vec<u8>> {
     let mut a = CodeAssembler::new(16)?;
-    let (mut no_lba, mut unreadable, mut absent) = (
+    let (no_lba, unreadable, absent) = (
         a.create_label(),
         a.create_label(),
         a.create_label(),
     );
-    let (mut print, mut packet) = (a.create_label(), a.create_label());
+    let (print, packet) = (a.create_label(), a.create_label());
     a.cli()?;
     a.xor(ax, ax)?;
     a.mov(ss, ax)?;
@@ -47,7 +47,7 @@ pub(super) fn assemble(lba: u64, sectors: u16) -> Asm<Vec<u8>> {
     // INT 13h AH=42h: read by the packet at SI.
     a.call(packet)?;
     a.db(&read_packet(lba, sectors))?;
-    a.set_label(&mut packet)?;
+    place(&mut a, packet)?;
     a.pop(si)?;
     a.pop(dx)?;
     a.push(dx)?;
@@ -60,15 +60,15 @@ pub(super) fn assemble(lba: u64, sectors: u16) -> Asm<Vec<u8>> {
     a.add_instruction(Instruction::with_far_branch(Code::Jmp_ptr1616, 0, STAGE2)?)?;
 
     for (label, text) in [
-        (&mut no_lba, "this BIOS cannot address the disk by LBA"),
-        (&mut unreadable, "read error at stage 2"),
-        (&mut absent, "stage 2 is missing"),
+        (no_lba, "this BIOS cannot address the disk by LBA"),
+        (unreadable, "read error at stage 2"),
+        (absent, "stage 2 is missing"),
     ] {
-        a.set_label(label)?;
+        place(&mut a, label)?;
         a.call(print)?;
         a.db(format!("kurmaboot: {text}\r\n\0").as_bytes())?;
     }
-    a.set_label(&mut print)?;
+    place(&mut a, print)?;
     a.pop(si)?;
     halt_after_text(&mut a)?;
     encode(&mut a, MBR.into(), []).map(|(code, [])| code)
@@ -88,7 +88,7 @@ fn read_packet(lba: u64, sectors: u16) -> Vec<u8> {
 
 /// Prints the text at SI on both consoles, and stops.
 fn halt_after_text(a: &mut CodeAssembler) -> Asm {
-    let mut end = a.create_label();
+    let end = a.create_label();
     let next = here(a)?;
     a.lodsb()?;
     a.test(al, al)?;
@@ -99,14 +99,8 @@ fn halt_after_text(a: &mut CodeAssembler) -> Asm {
     a.mov(bx, 7)?;
     a.int(0x10)?;
     a.jmp(next)?;
-    a.set_label(&mut end)?;
+    place(a, end)?;
     let halt = here(a)?;
     a.hlt()?;
     a.jmp(halt)
-}
-
-fn here(a: &mut CodeAssembler) -> Asm<CodeLabel> {
-    let mut label = a.create_label();
-    a.set_label(&mut label)?;
-    Ok(label)
 }

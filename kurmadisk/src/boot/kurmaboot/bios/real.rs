@@ -5,12 +5,12 @@
 //! so the BIOS's vectors at address 0 serve throughout.
 
 use iced_x86::code_asm::{
-    CodeAssembler, CodeLabel, al, ax, bx, byte_ptr, cr0, dl, ds, dword_ptr, eax, ebx, ecx, edi, edx,
+    CodeAssembler, al, ax, bx, byte_ptr, cr0, dl, ds, dword_ptr, eax, ebx, ecx, edi, edx,
     es, esi, fs, gs, ptr, sp, ss, word_ptr,
 };
 use iced_x86::{Code, Instruction, MemoryOperand};
 
-use super::super::asm::{Asm, encode};
+use super::super::asm::{Asm, encode, here, place};
 use super::memory_map::{REAL_STACK, SETUP, SETUP_STACK, STAGE2, VARS};
 use super::vars::{
     CONTINUE, DRIVE, INTERRUPT, REAL_NEXT, REG_EAX, REG_EBX, REG_ECX, REG_EDI, REG_EDX, REG_ESI,
@@ -86,7 +86,7 @@ fn low(address: u64) -> u32 {
 /// The code, and the addresses of leave, real, `call_bios` and `start_kernel`; `real` is where the second is.
 fn code(real: u32) -> Asm<(Vec<u8>, [u64; 4])> {
     let mut a = CodeAssembler::new(16)?;
-    let mut protect = a.create_label();
+    let protect = a.create_label();
     // The MBR leaves the disk's number in DL, and the segments at 0.
     a.cli()?;
     a.xor(ax, ax)?;
@@ -97,7 +97,7 @@ fn code(real: u32) -> Asm<(Vec<u8>, [u64; 4])> {
     open_a20(&mut a)?;
     a.mov(dword_ptr(VARS + CONTINUE), STAGE2 + ROOM)?;
 
-    a.set_label(&mut protect)?;
+    place(&mut a, protect)?;
     a.cli()?;
     a.lgdt(ptr(STAGE2 + u32::from(GDTR)))?;
     a.mov(eax, cr0)?;
@@ -149,7 +149,7 @@ fn code(real: u32) -> Asm<(Vec<u8>, [u64; 4])> {
 /// Opens the A20 gate, by the BIOS (INT 15h AX=2401h) and by the system control port. Whether it is open the
 /// 32-bit part finds out.
 fn open_a20(a: &mut CodeAssembler) -> Asm {
-    let mut open = a.create_label();
+    let open = a.create_label();
     a.sti()?;
     a.mov(ax, 0x2401)?;
     a.int(0x15)?;
@@ -161,7 +161,7 @@ fn open_a20(a: &mut CodeAssembler) -> Asm {
     // Bit 0 would reset the machine.
     a.and(al, 0xfe)?;
     a.out(0x92, al)?;
-    a.set_label(&mut open)?;
+    place(a, open)?;
     a.cld()
 }
 
@@ -201,10 +201,4 @@ fn registers(a: &mut CodeAssembler) -> Asm {
         a.mov(dword_ptr(VARS + offset), register)?;
     }
     Ok(())
-}
-
-fn here(a: &mut CodeAssembler) -> Asm<CodeLabel> {
-    let mut label = a.create_label();
-    a.set_label(&mut label)?;
-    Ok(label)
 }

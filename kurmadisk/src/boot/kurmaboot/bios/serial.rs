@@ -2,7 +2,7 @@
 
 use iced_x86::code_asm::{CodeAssembler, al, ax, cx, dx};
 
-use super::super::asm::Asm;
+use super::super::asm::{Asm, here, place};
 
 /// First port of the first serial port, a 16550 or like one, and its registers.
 const COM1: u32 = 0x3f8;
@@ -37,17 +37,17 @@ pub(super) fn init(a: &mut CodeAssembler) -> Asm {
 
 /// Sends AL, or drops it when the port is not ready in time. Clobbers CX and DX.
 pub(super) fn put_char(a: &mut CodeAssembler) -> Asm {
-    let (mut wait, mut ready) = (a.create_label(), a.create_label());
+    let ready = a.create_label();
     a.push(ax)?;
     a.mov(dx, LINE_STATUS)?;
     a.xor(cx, cx)?;
-    a.set_label(&mut wait)?;
+    let wait = here(a)?;
     a.in_(al, dx)?;
     a.test(al, TRANSMITTER_READY)?;
     a.jnz(ready)?;
     a.dec(cx)?;
     a.jnz(wait)?;
-    a.set_label(&mut ready)?;
+    place(a, ready)?;
     a.pop(ax)?;
     a.mov(dx, COM1)?;
     a.out(dx, al)

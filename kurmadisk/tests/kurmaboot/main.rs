@@ -1,0 +1,4 @@
+//! kurmaboot, started by firmware in QEMU from disks whose FAT others made.
+
+mod bios;
+mod support;
