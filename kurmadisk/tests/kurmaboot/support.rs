@@ -1,7 +1,6 @@
 //! Disks made of our tables and loaders and of other people's FAT, and what is said when they are started.
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
@@ -119,6 +118,11 @@ impl Parts {
     }
 
     pub fn build(&self) -> Disk {
+        self.build_with(|_, _| ())
+    }
+
+    /// The same, with the volume changed before it is put into its place; a folder is there for other files.
+    pub fn build_with(&self, change: impl FnOnce(&Path, &Path)) -> Disk {
         let layout = self.layout();
         let folder = TempDir::new().unwrap();
         let disk = Disk { folder, layout };
@@ -130,12 +134,12 @@ impl Parts {
         file.set_len(map.len()).unwrap();
         write(&file, &map);
         file.write_all_at(stage2, lba * 512).unwrap();
-        self.volume(&disk, &file);
+        self.volume(&disk, &file, change);
         disk
     }
 
     /// The boot partition, made and filled by others' programs.
-    fn volume(&self, disk: &Disk, file: &File) {
+    fn volume(&self, disk: &Disk, file: &File, change: impl FnOnce(&Path, &Path)) {
         let range = disk.layout.byte_range(&disk.layout.partitions[0]);
         let volume = disk.folder.path().join("volume");
         let size = File::create(&volume).unwrap();
@@ -148,6 +152,7 @@ impl Parts {
         for (name, content) in &self.files {
             put(disk.folder.path(), &volume, name, content);
         }
+        change(disk.folder.path(), &volume);
         copy_data(&File::open(&volume).unwrap(), file, range.start);
         fs::remove_file(volume).unwrap();
     }
@@ -252,16 +257,17 @@ pub fn said(serial: &str, lines: &[&str]) {
     }
 }
 
-/// What the demonstration kernel reports when all arrived.
-pub fn report(entered: &str, cmdline: &str, initrd: &[u8]) -> Vec<String> {
-    vec![
-        format!("kurmadisk demo: entered by {entered}"),
-        format!("command line: {cmdline}"),
-        format!("initrd: {} bytes, CRC-32 {:08x}", initrd.len(), crc32(initrd)),
-        demo::DONE.to_owned(),
-    ]
-}
-
-fn crc32(bytes: &[u8]) -> u32 {
-    crc32fast::hash(bytes)
+/// The demonstration kernel reports that all arrived.
+#[track_caller]
+pub fn boots(serial: &str, entered: &str, cmdline: &str, initrd: &[u8]) {
+    let (len, crc) = (initrd.len(), crc32fast::hash(initrd));
+    said(
+        serial,
+        &[
+            &format!("kurmadisk demo: entered by {entered}"),
+            &format!("command line: {cmdline}"),
+            &format!("initrd: {len} bytes, CRC-32 {crc:08x}"),
+            demo::DONE,
+        ],
+    );
 }
