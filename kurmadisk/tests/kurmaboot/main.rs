@@ -2,3 +2,4 @@
 
 mod bios;
 mod support;
+mod uefi;

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
 
-use kurmadisk::boot::kurmaboot::{BiosLoader, bios_loader};
+use kurmadisk::boot::kurmaboot::{BiosLoader, bios_loader, uefi_loader};
 use kurmadisk::layout::{
     Attributes, DiskLayout, GptScheme, LayoutRequest, PartitionRequest, PartitionSize, PartitionType,
     SchemeRequest, SectorSize,
@@ -94,7 +94,7 @@ impl Parts {
         match self.table {
             Table::Mbr => partitions[0] = PartitionRequest {
                 active: true,
-                ..partition(1, "", PartitionType::FAT32, self.boot_mib)
+                ..partition(1, "", PartitionType::ESP, self.boot_mib)
             },
             Table::Gpt | Table::Slots(..) => {
                 partitions.push(partition(2, "BIOS-BOOT", PartitionType::BIOS_BOOT, 1));
@@ -148,7 +148,8 @@ impl Parts {
         let options: Vec<_> = self.fat.iter().copied().chain(["-S", &sector]).collect();
         mkfs_fat(&volume, &options).unwrap();
         let volume_arg = volume.to_str().unwrap();
-        run("mmd", &["-i", volume_arg, "::/kurmaos"]);
+        run("mmd", &["-i", volume_arg, "::/kurmaos", "::/EFI", "::/EFI/BOOT"]);
+        put(disk.folder.path(), &volume, "../EFI/BOOT/BOOTX64.EFI", &uefi_loader().unwrap());
         for (name, content) in &self.files {
             put(disk.folder.path(), &volume, name, content);
         }

@@ -15,24 +15,29 @@
 //! | `gpt` | the partition table read and rewritten |
 //! | `slots` | the slot chosen, the command line finished |
 //! | `bios` | the loader for BIOS machines |
+//! | `uefi` | the loader for UEFI firmware |
 
 mod asm;
 mod bios;
 mod console;
 mod gpt;
 mod slots;
+mod uefi;
 mod vars;
 
 use iced_x86::IcedError;
 use thiserror::Error;
 
 pub use bios::{BiosLoader, bios_loader};
+pub use uefi::uefi_loader;
 
 asm::labels! {
     /// Routines that both loaders have, or that each has its own of. Each keeps every register but EAX.
     Shared {
         /// The loader's course; entered by a jump. Never returns.
         course,
+        /// The same for a disk without slots, with the volume open; entered by a jump. Never returns.
+        without_slots,
         /// Of each platform: ends it all. Entered by a jump.
         stop,
         /// Of each platform: opens the volume of the boot files, or says what is wrong and stops.

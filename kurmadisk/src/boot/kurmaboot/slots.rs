@@ -61,8 +61,7 @@ pub(super) fn emit(e: &mut Emitter, shared: Shared) -> Asm {
 }
 
 fn course(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
-    let (no_slots, slots, damaged, none_left) = (
-        e.a.create_label(),
+    let (slots, damaged, none_left) = (
         e.a.create_label(),
         e.a.create_label(),
         e.a.create_label(),
@@ -74,7 +73,7 @@ fn course(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
     e.a.je(damaged)?;
     e.a.call(shared.open_volume)?;
     e.a.cmp(eax, TABLE)?;
-    e.a.jne(no_slots)?;
+    e.a.jne(shared.without_slots)?;
     e.a.mov(esi, var(ENTRIES))?;
     e.a.mov(ecx, esi)?;
     e.a.add(ecx, var(ENTRY_BYTES))?;
@@ -86,7 +85,7 @@ fn course(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
     e.a.cmp(esi, ecx)?;
     e.a.jb(any)?;
 
-    e.place(no_slots)?;
+    e.place(shared.without_slots)?;
     e.a.mov(var(LETTER), u32::from(b'a'))?;
     e.a.call(shared.boot)?;
     e.a.jmp(shared.stop)?;

@@ -29,6 +29,8 @@ pub const DIRECTORY_DEBUG: usize = 6;
 pub const SCN_CNT_CODE: u32 = 0x0000_0020;
 /// The section holds initialised data.
 pub const SCN_CNT_INITIALIZED_DATA: u32 = 0x0000_0040;
+/// The section may be executed.
+pub const SCN_MEM_EXECUTE: u32 = 0x2000_0000;
 /// The section may be read.
 pub const SCN_MEM_READ: u32 = 0x4000_0000;
 

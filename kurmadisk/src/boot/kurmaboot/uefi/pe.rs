@@ -1,0 +1,103 @@
+//! The headers that make the code an EFI application: PE32+ with one section, at the same offset in the file
+//! as in memory. The code runs wherever it is loaded, so there are no relocations.
+
+use zerocopy::IntoBytes;
+use zerocopy::little_endian::{U16, U32, U64};
+
+use crate::boot::pe::section_name;
+use crate::boot::pe::spec::{
+    CoffHeader, DOS_MAGIC, DataDirectory, DosHeader, MACHINE_AMD64, MAGIC_PE32_PLUS, OptionalHeader,
+    SCN_CNT_CODE, SCN_MEM_EXECUTE, SCN_MEM_READ, SIGNATURE, SUBSYSTEM_EFI_APPLICATION, SectionHeader,
+};
+
+/// Where the code begins, in the file and in memory: one page of headers.
+pub(super) const CODE_START: u32 = 0x1000;
+/// Alignment of the section, in memory and in the file.
+const SECTION_ALIGNMENT: u32 = 0x1000;
+const FILE_ALIGNMENT: u32 = 0x200;
+/// `IMAGE_FILE_EXECUTABLE_IMAGE`, `_LINE_NUMS_STRIPPED`, `_DEBUG_STRIPPED`; not `_RELOCS_STRIPPED`, for it may
+/// be loaded anywhere.
+const CHARACTERISTICS: u16 = 0x0002 | 0x0004 | 0x0200;
+/// `IMAGE_DLLCHARACTERISTICS_NX_COMPAT`: no memory needs to be writable and executable.
+const NX_COMPAT: u16 = 0x0100;
+/// Data directories up to the relocations, for which firmware looks; all are empty.
+const DIRECTORIES: u32 = 6;
+
+/// The image of this code, which was assembled for [`CODE_START`] and is entered at its begin.
+pub(super) fn image(code: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(code.len()).unwrap_or(u32::MAX);
+    let raw = len.next_multiple_of(FILE_ALIGNMENT);
+    let mut image = headers(len, raw);
+    image.resize(CODE_START as usize, 0);
+    image.extend(code);
+    image.resize((CODE_START + raw) as usize, 0);
+    image
+}
+
+fn headers(len: u32, raw: u32) -> Vec<u8> {
+    let dos = DosHeader {
+        magic: DOS_MAGIC,
+        reserved: [0; 0x3a],
+        e_lfanew: U32::new(size_of::<DosHeader>() as u32),
+    };
+    let directories = [DataDirectory {
+        virtual_address: U32::ZERO,
+        size: U32::ZERO,
+    }; DIRECTORIES as usize];
+    let optional_size = size_of::<OptionalHeader>() + size_of_val(&directories);
+    let coff = CoffHeader {
+        signature: SIGNATURE,
+        machine: U16::new(MACHINE_AMD64),
+        number_of_sections: U16::new(1),
+        time_date_stamp: U32::ZERO,
+        pointer_to_symbol_table: U32::ZERO,
+        number_of_symbols: U32::ZERO,
+        size_of_optional_header: U16::new(optional_size as u16),
+        characteristics: U16::new(CHARACTERISTICS),
+    };
+    let section = SectionHeader {
+        name: section_name(".text"),
+        virtual_size: U32::new(len),
+        virtual_address: U32::new(CODE_START),
+        size_of_raw_data: U32::new(raw),
+        pointer_to_raw_data: U32::new(CODE_START),
+        pointer_to_relocations: U32::ZERO,
+        pointer_to_linenumbers: U32::ZERO,
+        number_of_relocations: U16::ZERO,
+        number_of_linenumbers: U16::ZERO,
+        characteristics: U32::new(SCN_CNT_CODE | SCN_MEM_EXECUTE | SCN_MEM_READ),
+    };
+    [
+        dos.as_bytes(),
+        coff.as_bytes(),
+        optional(len, raw).as_bytes(),
+        directories.as_bytes(),
+        section.as_bytes(),
+    ]
+    .concat()
+}
+
+fn optional(len: u32, raw: u32) -> OptionalHeader {
+    OptionalHeader {
+        magic: U16::new(MAGIC_PE32_PLUS),
+        linker_version: [0; 2],
+        size_of_code: U32::new(raw),
+        size_of_initialized_data: U32::ZERO,
+        size_of_uninitialized_data: U32::ZERO,
+        address_of_entry_point: U32::new(CODE_START),
+        base_of_code: U32::new(CODE_START),
+        image_base: U64::ZERO,
+        section_alignment: U32::new(SECTION_ALIGNMENT),
+        file_alignment: U32::new(FILE_ALIGNMENT),
+        versions: [U16::ZERO; 6],
+        win32_version_value: U32::ZERO,
+        size_of_image: U32::new(CODE_START + len.next_multiple_of(SECTION_ALIGNMENT)),
+        size_of_headers: U32::new(CODE_START),
+        check_sum: U32::ZERO,
+        subsystem: U16::new(SUBSYSTEM_EFI_APPLICATION),
+        dll_characteristics: U16::new(NX_COMPAT),
+        stack_and_heap_sizes: [U64::ZERO; 4],
+        loader_flags: U32::ZERO,
+        number_of_rva_and_sizes: U32::new(DIRECTORIES),
+    }
+}
