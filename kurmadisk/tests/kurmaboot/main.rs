@@ -1,5 +1,6 @@
 //! kurmaboot, started by firmware in QEMU from disks whose FAT others made.
 
 mod bios;
+mod slots;
 mod support;
 mod uefi;
