@@ -120,19 +120,24 @@ fn row(partition: &PartitionReport) -> impl Iterator<Item = String> {
 
 /// How the disk boots, in words.
 fn boot(report: &PlanReport) -> String {
-    let started = match report.boot {
-        BootMethod::None => {
-            return "nothing for UEFI firmware to start, and no BIOS loader yet".to_owned();
-        }
-        BootMethod::Kernel => "the kernel by itself; Linux gets no command line and no initrd so",
+    let by_uefi = match report.boot {
+        BootMethod::None if report.boot_by_bios => "nothing",
+        BootMethod::None => return "nothing that firmware could start".to_owned(),
+        BootMethod::Kurmaboot => "kurmaboot",
         BootMethod::UnifiedImage => "a unified kernel image",
         BootMethod::ManagedEntry => "systemd-boot with an entry",
         BootMethod::ManagedImage => "systemd-boot with a unified kernel image",
         _ => "another way",
     };
+    let by_bios = if report.boot_by_bios {
+        "kurmaboot"
+    } else {
+        "nothing"
+    };
+    let started = format!("by UEFI {by_uefi}, by BIOS {by_bios}");
     let release = report.kernel_release.as_ref();
     release.map_or_else(
-        || started.to_owned(),
-        |release| format!("{started} ({release})"),
+        || started.clone(),
+        |release| format!("{started} (Linux {release})"),
     )
 }

@@ -43,7 +43,12 @@ impl Plan {
     /// The whole disk as an extent map.
     pub fn disk_map(&self) -> Result<DiskMap, AssembleError> {
         let layout = self.layout();
-        let mut map = table::build(layout, None)?;
+        let bios = self.bios();
+        let boot_code = bios.map(|bios| bios.loader.boot_code.as_slice());
+        let mut map = table::build(layout, boot_code)?;
+        if let Some(bios) = bios {
+            map.insert_bytes(bios.offset, bios.loader.stage2.clone())?;
+        }
         for partition in self.partitions() {
             let Some((volume, tree)) = &partition.volume else {
                 continue;

@@ -6,6 +6,7 @@ use kurmadisk_formats::error::MapError;
 use thiserror::Error;
 
 use super::kernel::KernelFault;
+use super::kurmaboot::KurmabootError;
 use super::pe::PeFault;
 use crate::tree::TreeError;
 
@@ -96,15 +97,6 @@ pub enum BootError {
         /// What is given.
         input: BootInput,
     },
-    /// Something is given that nothing would hand to the kernel.
-    #[error(
-        "{input} would not reach the kernel, which firmware starts by itself on this layout; give \
-         --efi-stub or --systemd-boot too, or use the layout kurmaos"
-    )]
-    Unreachable {
-        /// What is given.
-        input: BootInput,
-    },
     /// Something is given that needs an EFI system partition.
     #[error("{input} needs an EFI system partition, which this layout lacks; use another --layout")]
     NoEsp {
@@ -120,6 +112,9 @@ pub enum BootError {
         #[source]
         source: TreeError,
     },
+    /// Our own loader.
+    #[error(transparent)]
+    Loader(#[from] KurmabootError),
     /// A file's parts collide: a fault of this crate's own arithmetic.
     #[error("the parts of a boot file do not fit together")]
     Map(#[from] MapError),
@@ -135,9 +130,8 @@ impl BootError {
             Self::Binary { input, .. }
             | Self::Swapped { input, .. }
             | Self::NoKernel { input }
-            | Self::Unreachable { input }
             | Self::NoEsp { input } => Some(*input),
-            Self::Text { .. } | Self::Place { .. } | Self::Map(_) => None,
+            Self::Text { .. } | Self::Place { .. } | Self::Loader(_) | Self::Map(_) => None,
         }
     }
 }

@@ -4,26 +4,25 @@
 //!
 //! | given | firmware starts (`/EFI/BOOT/BOOTX64.EFI`) | which starts |
 //! |---|---|---|
-//! | kernel | the kernel, without command line and initrd | |
+//! | kernel | [`kurmaboot`] | the kernel of a slot |
 //! | kernel, stub | a Unified Kernel Image | |
 //! | kernel, boot manager | systemd-boot | the entry `/loader/entries/kurma-a.conf` |
 //! | kernel, stub, boot manager | systemd-boot | the Unified Kernel Image `/EFI/Linux/kurma-a.efi` |
 //!
-//! A kernel which firmware starts by itself gets no command line but the one built into it, and has
-//! to find its initrd itself; `kurmadisk`'s demonstration kernel does both, Linux neither.
-//!
-//! With slots, `/kurmaos/vmlinuz-a`, `/kurmaos/initrd-a` and `/kurmaos/cmdline` (one line) lie there
-//! too, whatever starts first: that is where an updater puts new ones. Without, an entry refers to
+//! `/kurmaos/vmlinuz-a`, `/kurmaos/initrd-a` and `/kurmaos/cmdline` (one line) are what kurmaboot reads, and
+//! where an updater puts new ones. They lie there when it is the loader, when the disk has slots, and when its
+//! BIOS half starts the disk beside another loader for UEFI. Elsewhere an entry of systemd-boot refers to
 //! `/vmlinuz` and `/initrd`. Content at two paths is two references, and twice its size on the disk.
 //!
 //! The menu's title and a Unified Kernel Image's `.osrel` come from the root's os-release. One that is
 //! no text (with a NUL in it) counts as none, for it is not what somebody asked for.
 //!
-//! [`stage_root`] does it for disks without an EFI system partition.
+//! [`stage_root`] is for disks without a boot partition.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `stage` | [`stage`], [`stage_root`]: what comes where |
+//! | [`kurmaboot`] | our own loader |
 //! | [`uki`] | Unified Kernel Images from an external stub |
 //! | [`systemd_boot`] | the boot manager's configuration and entries |
 //! | [`kernel`] | what a kernel's headers say, and what a file is that is none |
@@ -66,6 +65,8 @@ pub struct BootFiles {
     pub systemd_boot: Option<DiskMap>,
     /// Whether the layout has slots: those named `kurmaos`.
     pub slots: bool,
+    /// Whether the layout has a place for the loader of BIOS machines.
+    pub bios: bool,
     /// The text of the root's os-release file, for the boot manager's menu; with a NUL in it, it
     /// counts as none.
     pub os_release: Option<String>,
@@ -79,8 +80,8 @@ pub enum BootMethod {
     /// UEFI firmware finds nothing to start.
     #[default]
     None,
-    /// The kernel itself.
-    Kernel,
+    /// kurmaboot, and that the kernel of a slot.
+    Kurmaboot,
     /// A Unified Kernel Image.
     UnifiedImage,
     /// systemd-boot, and that an entry of type 1.
@@ -92,8 +93,10 @@ pub enum BootMethod {
 /// What was put into a tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BootSummary {
-    /// What firmware starts.
+    /// What UEFI firmware starts.
     pub method: BootMethod,
+    /// Whether kurmaboot's BIOS half finds what it needs in the tree.
+    pub bios: bool,
     /// The kernel's release, when its header tells.
     pub kernel_release: Option<String>,
     /// The files, in the order in which they were placed.

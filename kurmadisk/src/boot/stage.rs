@@ -4,6 +4,7 @@ use kurmadisk_formats::map::DiskMap;
 
 use super::in_memory::in_memory;
 use super::kernel::Kernel;
+use super::kurmaboot;
 use super::systemd_boot::{self, Entry, LOADER_CONF_PATH, LoaderConf, MANAGER_PATH};
 use super::uki::{self, UkiParts};
 use super::{
@@ -24,13 +25,13 @@ struct Places {
     cmdline: Option<&'static str>,
 }
 
-/// The first slot on an EFI system partition.
+/// The first slot on a boot partition, where kurmaboot looks for it whether there are slots or not.
 const SLOT_A: Places = Places {
     kernel: "/kurmaos/vmlinuz-a",
     initrd: "/kurmaos/initrd-a",
     cmdline: Some("/kurmaos/cmdline"),
 };
-/// An EFI system partition without slots.
+/// An EFI system partition that only systemd-boot reads.
 const NO_SLOTS: Places = Places {
     kernel: "/vmlinuz",
     initrd: "/initrd",
@@ -43,7 +44,7 @@ const IN_ROOT: Places = Places {
     cmdline: Some("/boot/kurmaos/cmdline"),
 };
 
-/// Puts what makes a disk boot into the tree of its EFI system partition.
+/// Puts what makes a disk boot into the tree of its boot partition.
 ///
 /// Owner and time of `meta` go to the directories too, its mode to the files. Files that are there
 /// under the same names are replaced. See [`boot`](super) for what comes where.
@@ -55,21 +56,25 @@ pub fn stage(esp: &mut Tree, files: &BootFiles, meta: &Metadata) -> Result<BootS
     };
     let mut staging = Staging::new(esp, meta);
     let manager = files.systemd_boot.as_ref();
-    let by_entry = manager.is_some() && files.efi_stub.is_none();
-    if files.slots {
-        staging.place_all(&SLOT_A, &given)?;
-    } else if by_entry {
-        staging.place_all(&NO_SLOTS, &given)?;
-    }
-    let method = match (&files.efi_stub, manager) {
-        (Some(stub), manager) => staging.unified(&given, stub, manager)?,
-        (None, Some(manager)) => {
-            let places = if files.slots { &SLOT_A } else { &NO_SLOTS };
-            staging.entry(&given, manager, places)?
-        }
-        (None, None) => staging.kernel_itself(&given, files.slots)?,
+    let own = manager.is_none() && files.efi_stub.is_none();
+    let places = if files.slots || files.bios || own {
+        Some(&SLOT_A)
+    } else if files.efi_stub.is_none() {
+        Some(&NO_SLOTS)
+    } else {
+        None
     };
-    Ok(staging.summary(method, &given))
+    if let Some(places) = places {
+        staging.place_all(places, &given)?;
+    }
+    let method = match (&files.efi_stub, manager, places) {
+        (Some(stub), manager, _) => staging.unified(&given, stub, manager)?,
+        (None, Some(manager), Some(places)) => staging.entry(&given, manager, places)?,
+        _ => staging.own_loader(&given, files.bios)?,
+    };
+    let mut summary = staging.summary(method, &given);
+    summary.bios = files.bios && given.kernel.starts_by_bios();
+    Ok(summary)
 }
 
 /// Puts kernel, initrd and command line into the tree of a root filesystem, for a disk without an
@@ -109,7 +114,7 @@ struct Given<'a> {
 impl<'a> Given<'a> {
     /// None when nothing is given.
     fn new(files: &'a BootFiles) -> Result<Option<Self>, BootError> {
-        let cmdline = text::command_line(&files.cmdline)?;
+        let cmdline = text::command_line(&files.cmdline, files.slots)?;
         let Some(map) = &files.kernel else {
             let useless = [
                 (BootInput::EfiStub, files.efi_stub.is_some()),
@@ -238,26 +243,20 @@ impl<'a> Staging<'a> {
         self.put(FALLBACK_PATH, manager.clone())
     }
 
-    /// The kernel alone, started by firmware.
-    fn kernel_itself(&mut self, given: &Given<'_>, slots: bool) -> Result<BootMethod, BootError> {
-        if slots && !given.kernel.has_efi_stub() {
+    /// kurmaboot; for a kernel that UEFI firmware cannot start, its BIOS half alone.
+    fn own_loader(&mut self, given: &Given<'_>, bios: bool) -> Result<BootMethod, BootError> {
+        if bios && !given.kernel.has_efi_stub() {
             return Ok(BootMethod::None);
         }
         require_efi_stub(given)?;
-        let lost = [
-            (BootInput::Initrd, given.initrd.is_some()),
-            (BootInput::CommandLine, !given.cmdline.is_empty()),
-        ];
-        if let Some((input, _)) = lost.into_iter().find(|(_, lost)| *lost && !slots) {
-            return Err(BootError::Unreachable { input });
-        }
-        self.put(FALLBACK_PATH, given.map.clone())?;
-        Ok(BootMethod::Kernel)
+        self.put(FALLBACK_PATH, in_memory(kurmaboot::uefi_loader()?)?)?;
+        Ok(BootMethod::Kurmaboot)
     }
 
     fn summary(self, method: BootMethod, given: &Given<'_>) -> BootSummary {
         BootSummary {
             method,
+            bios: false,
             kernel_release: given.kernel.release().map(str::to_owned),
             files: self.files,
         }

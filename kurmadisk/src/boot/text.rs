@@ -1,6 +1,7 @@
 //! Texts that reach the kernel or a boot manager.
 
 use super::BootError;
+use super::kurmaboot::MAX_APPENDED;
 
 /// Bytes of a command line, as x86 kernels take them (`COMMAND_LINE_SIZE` less the terminator).
 pub const MAX_COMMAND_LINE: usize = 2047;
@@ -8,13 +9,20 @@ pub const MAX_COMMAND_LINE: usize = 2047;
 /// What a system without os-release is called.
 const DEFAULT_NAME: &str = "Linux";
 
-/// A command line that kernels take, without space around it.
-pub(super) fn command_line(text: &str) -> Result<&str, BootError> {
+/// A command line that kernels take, without space around it; with slots, so that the booted one's name has
+/// room behind it.
+pub(super) fn command_line(text: &str, slots: bool) -> Result<&str, BootError> {
     let problem = |problem: String| Err(BootError::CommandLine { problem });
     let text = text.trim_matches([' ', '\t']);
-    if text.len() > MAX_COMMAND_LINE {
+    let room = MAX_COMMAND_LINE - if slots { MAX_APPENDED } else { 0 };
+    if text.len() > room {
+        let why = if slots {
+            " with the slot's name, which kurmaboot appends"
+        } else {
+            ""
+        };
         return problem(format!(
-            "it has {} bytes, and the kernel takes {MAX_COMMAND_LINE}; shorten it",
+            "it has {} bytes, and the kernel takes {room}{why}; shorten it",
             text.len()
         ));
     }
@@ -110,17 +118,20 @@ mod tests {
     #[test]
     fn command_lines_are_one_line_that_fits() {
         assert_eq!(
-            command_line("  root=LABEL=ROOT\tro ").unwrap(),
+            command_line("  root=LABEL=ROOT\tro ", true).unwrap(),
             "root=LABEL=ROOT\tro"
         );
-        assert!(command_line(&"x".repeat(MAX_COMMAND_LINE)).is_ok());
+        assert!(command_line(&"x".repeat(MAX_COMMAND_LINE), false).is_ok());
+        assert!(command_line(&"x".repeat(MAX_COMMAND_LINE - MAX_APPENDED), true).is_ok());
+        let error = command_line(&"x".repeat(MAX_COMMAND_LINE - MAX_APPENDED + 1), true);
+        assert!(error.unwrap_err().to_string().contains("the slot's name"));
         for (text, told) in [
             ("x".repeat(MAX_COMMAND_LINE + 1), "2048 bytes"),
             ("a\nb".to_owned(), "a line break is at byte 1"),
             ("ab\0".to_owned(), "a NUL is at byte 2"),
             ("a\u{1b}".to_owned(), "U+001B"),
         ] {
-            let error = command_line(&text).unwrap_err().to_string();
+            let error = command_line(&text, false).unwrap_err().to_string();
             assert!(
                 error.contains(told) && error.contains("--cmdline"),
                 "{error}"

@@ -6,10 +6,12 @@ use kurmadisk_formats::map::DiskMap;
 use kurmadisk_formats::read_at::ReadAt;
 
 use super::adjust;
+use super::bios;
 use super::error::PlanError;
 use super::files;
 use super::resolve::Disk;
 use super::trees::TreeReader;
+use crate::boot::kurmaboot::MAX_GPT_ENTRIES;
 use crate::boot::{self, BootError, BootFiles, BootInput, BootSummary};
 use crate::source::host_file;
 use crate::spec::{Content, ImageSpec, Located, Place, TreeList};
@@ -132,12 +134,14 @@ fn stage_boot(
             .partitions
             .iter()
             .any(|partition| partition.kind == crate::layout::PartitionType::KURMAOS_SLOT),
+        bios: bios::has_place(disk),
         os_release,
     };
     let meta = &Metadata {
         mode: FILE_MODE,
         ..made.clone()
     };
+    check_entries(spec, disk, &files)?;
     let esp = find(disk, Content::Esp).and_then(|index| gathered[index].as_mut());
     if let Some(esp) = esp {
         return boot::stage(esp, &files, meta).map_err(|error| locate(spec, error));
@@ -153,6 +157,19 @@ fn stage_boot(
         return Err(PlanError::Value(reason).near(spec.kernel.as_ref(), "kernel"));
     }
     Ok(staged)
+}
+
+/// kurmaboot keeps the table's entries in memory, and has room for so many.
+fn check_entries(spec: &ImageSpec, disk: &Disk, files: &BootFiles) -> Result<(), PlanError> {
+    let own = files.kernel.is_some() && files.efi_stub.is_none() && files.systemd_boot.is_none();
+    if !own || disk.entries <= MAX_GPT_ENTRIES {
+        return Ok(());
+    }
+    let reason = format!(
+        "kurmaboot, which starts the kernel, reads a table of at most {MAX_GPT_ENTRIES} entries; give fewer, or \
+         another loader"
+    );
+    Err(PlanError::Value(reason).near(spec.disk.entries.as_ref(), "entries"))
 }
 
 /// A boot file's error with the place it was named at.

@@ -12,12 +12,14 @@
 //! | `identity` | identifiers derived from name, seed and a digest of all that |
 //! | `volumes` | the filesystems, and the sizes they ask for |
 //! | `arrange` | where the partitions lie |
+//! | `bios` | the loader for BIOS machines, and where it lies |
 //! | `locate` | errors of layouts and filesystems, with the place of the value they are about |
 //! | `report` | the plan as people and programs read it |
 //! | `error` | [`PlanError`] |
 
 mod adjust;
 mod arrange;
+mod bios;
 mod check;
 mod contents;
 mod error;
@@ -40,6 +42,7 @@ use crate::fs::Volume;
 use crate::layout::{DiskLayout, PlacedPartition};
 use crate::spec::ImageSpec;
 use crate::tree::{Timestamp, Tree};
+pub(crate) use bios::BiosBoot;
 use identity::Identity;
 
 /// A disk, decided to the last byte; nothing of it is written yet.
@@ -51,6 +54,7 @@ pub struct Plan {
     layout: DiskLayout,
     partitions: Vec<PlannedPartition>,
     boot: BootSummary,
+    bios: Option<BiosBoot>,
 }
 
 /// A partition, and the filesystem in it.
@@ -68,10 +72,15 @@ impl Plan {
         let spec = spec.clone().with_layout()?;
         let disk = resolve::disk(&spec)?;
         check::disk(&disk)?;
-        let (trees, boot) = contents::gather(&spec, &disk, trees)?;
+        let (trees, mut boot) = contents::gather(&spec, &disk, trees)?;
         let identity = Identity::new(&spec, &disk, &trees);
         let sized = volumes::sizes(&disk, &trees, &identity)?;
         let layout = arrange::arrange(&disk, &sized, &identity)?;
+        let bios = match boot.bios {
+            true => bios::loader(&layout)?,
+            false => None,
+        };
+        boot.bios = bios.is_some();
         let partitions = volumes::final_plans(&disk, trees, sized, &layout, &identity)?;
         Ok(Self {
             name: disk.name,
@@ -80,6 +89,7 @@ impl Plan {
             layout,
             partitions,
             boot,
+            bios,
         })
     }
 
@@ -111,6 +121,11 @@ impl Plan {
     #[must_use]
     pub fn partitions(&self) -> &[PlannedPartition] {
         &self.partitions
+    }
+
+    /// The loader for BIOS machines.
+    pub(crate) fn bios(&self) -> Option<&BiosBoot> {
+        self.bios.as_ref()
     }
 
     /// How the disk boots.

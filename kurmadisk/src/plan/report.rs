@@ -24,9 +24,11 @@ pub struct PlanReport {
     pub sectors: u64,
     /// The disk's length.
     pub size: u64,
-    /// What UEFI firmware starts: `none`, `kernel`, `unified-image`, `managed-entry` or
+    /// What UEFI firmware starts: `none`, `kurmaboot`, `unified-image`, `managed-entry` or
     /// `managed-image`.
     pub boot: BootMethod,
+    /// Whether BIOS machines start it, by kurmaboot.
+    pub boot_by_bios: bool,
     /// The kernel's release, when its header tells.
     pub kernel_release: Option<String>,
     /// The partitions, in their order on disk.
@@ -99,6 +101,7 @@ impl Plan {
             sectors: layout.sectors,
             size: layout.len_bytes(),
             boot: self.boot.method,
+            boot_by_bios: self.boot.bios,
             kernel_release: self.boot.kernel_release.clone(),
             partitions: partitions
                 .map(|planned| partition(layout, planned, with_files))

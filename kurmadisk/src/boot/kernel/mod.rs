@@ -15,6 +15,7 @@ use kurmadisk_formats::read_at::ReadAt;
 use thiserror::Error;
 use zerocopy::FromBytes;
 
+use super::kurmaboot::OLDEST_PROTOCOL;
 use super::pe::{Pe, PeFault};
 use spec::{
     BOOT_FLAG, DEFAULT_SETUP_SECTS, HEADER_MAGIC, SECTOR, SETUP_HEADER_OFFSET, SetupHeader,
@@ -50,6 +51,7 @@ pub enum KernelFault {
 #[derive(Debug)]
 pub struct Kernel {
     release: Option<String>,
+    protocol: u16,
     efi: Option<u32>,
 }
 
@@ -71,7 +73,11 @@ impl Kernel {
             Err(PeFault::Read(source)) => return Err(KernelFault::Read(source)),
             Err(_) => None,
         };
-        Ok(Self { release, efi })
+        Ok(Self {
+            release,
+            protocol: setup.version.get(),
+            efi,
+        })
     }
 
     /// The release, as `uname -r` shows it on the running system; none when the header does not
@@ -79,6 +85,12 @@ impl Kernel {
     #[must_use]
     pub fn release(&self) -> Option<&str> {
         self.release.as_deref()
+    }
+
+    /// Whether kurmaboot can start it on BIOS machines.
+    #[must_use]
+    pub fn starts_by_bios(&self) -> bool {
+        self.protocol >= OLDEST_PROTOCOL
     }
 
     /// Whether UEFI firmware for x86-64 can start it.

@@ -28,8 +28,11 @@ mod vars;
 use iced_x86::IcedError;
 use thiserror::Error;
 
+pub(in crate::boot) use bios::OLDEST_PROTOCOL;
 pub use bios::{BiosLoader, bios_loader};
+pub(in crate::boot) use slots::MAX_APPENDED;
 pub use uefi::uefi_loader;
+pub use vars::MAX_ENTRIES as MAX_GPT_ENTRIES;
 
 asm::labels! {
     /// Routines that both loaders have, or that each has its own of. Each keeps every register but EAX.

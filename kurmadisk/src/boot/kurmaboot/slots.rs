@@ -32,6 +32,8 @@ const SUCCESSFUL: u32 = 1 << 24;
 /// What names the booted slot on the kernel's command line; its label follows.
 const BOOTED: &str = "kurma.booted=PARTLABEL=";
 const BOOTED_LEN: u32 = BOOTED.len() as u32;
+/// Bytes that are appended to a command line at most: a space, this, and the longest label.
+pub(in crate::boot) const MAX_APPENDED: usize = 1 + BOOTED.len() + NAME_UNITS as usize;
 /// Bytes of the longest command line.
 const MAX_LEN: u32 = MAX_COMMAND_LINE as u32;
 

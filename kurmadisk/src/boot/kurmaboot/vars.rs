@@ -33,7 +33,7 @@ pub(super) const TRIED: u32 = 0x44;
 pub(super) const END: u32 = 0x50;
 
 /// The most entries of a partition table that are read.
-pub(super) const MAX_ENTRIES: u32 = 1024;
+pub const MAX_ENTRIES: u32 = 1024;
 /// Bytes of an entry of a GPT; other sizes are allowed, and made by nobody.
 pub(super) const ENTRY_SIZE: u32 = 128;
 /// Bytes of the largest block.

@@ -76,7 +76,7 @@ fn sections(parts: &UkiParts<'_>) -> Result<Vec<NewSection>, BootError> {
         Some(given) => Some(checked_uname(given)?),
         None => kernel.release(),
     };
-    let cmdline = text::command_line(parts.cmdline)?;
+    let cmdline = text::command_line(parts.cmdline, false)?;
     let os_release = parts.os_release.map(text::os_release).transpose()?;
     let texts = [
         (".osrel", os_release),

@@ -40,7 +40,7 @@ const INIT_SIZE: u32 = SETUP + 0x260;
 const LOADED_HIGH: u32 = 0x01;
 const CAN_USE_HEAP: u32 = 0x80;
 /// The oldest protocol that is taken: 2.12, of Linux 3.8.
-const OLDEST: u32 = 0x020c;
+pub(in crate::boot) const OLDEST_PROTOCOL: u16 = 0x020c;
 /// A loader without a number of its own.
 const UNDEFINED_LOADER: u32 = 0xff;
 const NORMAL_VIDEO: u32 = 0xffff;
@@ -241,7 +241,7 @@ fn load_header(e: &mut Emitter, shared: Shared, bios: Bios, own: Private) -> Asm
     e.a.jne(wrong)?;
     e.a.cmp(dword_ptr(HEADER), u32::from_le_bytes(*b"HdrS"))?;
     e.a.jne(wrong)?;
-    e.a.cmp(word_ptr(VERSION), OLDEST)?;
+    e.a.cmp(word_ptr(VERSION), u32::from(OLDEST_PROTOCOL))?;
     e.a.jb(old)?;
     e.a.test(byte_ptr(LOADFLAGS), LOADED_HIGH)?;
     e.a.jz(wrong)?;

@@ -23,6 +23,8 @@ mod serial;
 mod vars;
 mod volume;
 
+pub(in crate::boot) use self::linux::OLDEST_PROTOCOL;
+
 use iced_x86::code_asm::{byte_ptr, dword_ptr, eax, ebp, ecx, edi, edx, esp, word_ptr};
 
 use self::memory_map::{
