@@ -154,6 +154,9 @@ fn debian_boots_by_systemd_boot() {
 /// With this the demonstration kernel tells on the serial port what it was given, and powers off.
 const DEMO_CMDLINE: &str = "console=ttyS0 kurmadisk.demo=1";
 
+/// The same, as kurmaboot passes it on from a disk with slots.
+const SLOT_CMDLINE: &str = "console=ttyS0 kurmadisk.demo=1 kurma.booted=PARTLABEL=KURMA-A";
+
 #[test]
 fn the_demonstration_boots_from_every_format() {
     let folder = tempfile::tempdir().unwrap();
@@ -178,7 +181,8 @@ fn the_demonstration_boots_from_every_format() {
         for (output, (_, format)) in outputs.iter().zip(formats) {
             let image = folder.path().join(output["output"].as_str().unwrap());
             scope.spawn(move || {
-                reports_and_powers_off(&image, format, Interface::Virtio, "LoadFile2");
+                let firmware = Firmware::Uefi;
+                reports_and_powers_off(&image, format, Interface::Virtio, firmware, DEMO_CMDLINE);
             });
         }
     });
@@ -209,7 +213,8 @@ fn the_checkouts_own_packages_report_and_power_off() {
     ] {
         judged(by.unpack(&out.join(archive), folder.path()));
         let disk = folder.path().join(disk);
-        reports_and_powers_off(&disk, "vmdk", Interface::Ahci, demo::INITRD_PATH);
+        let firmware = Firmware::Uefi;
+        reports_and_powers_off(&disk, "vmdk", Interface::Ahci, firmware, SLOT_CMDLINE);
     }
 }
 
@@ -223,28 +228,35 @@ fn the_checkouts_own_image_reports_and_powers_off() {
         .arg(&image)
         .assert()
         .success();
-    reports_and_powers_off(&image, "vdi", Interface::Virtio, demo::INITRD_PATH);
+    for firmware in [Firmware::Uefi, Firmware::Bios] {
+        reports_and_powers_off(&image, "vdi", Interface::Virtio, firmware, SLOT_CMDLINE);
+    }
 }
 
-/// Boots the demonstration kernel and holds what it was given, the initrd by `source`, against what there was to
-/// give.
+/// Boots the demonstration kernel and holds what it was given against what there was to give.
 #[track_caller]
-fn reports_and_powers_off(image: &Path, format: &str, interface: Interface, source: &str) {
-    let machine = Machine::new(Firmware::Uefi)
+fn reports_and_powers_off(
+    image: &Path,
+    format: &str,
+    interface: Interface,
+    firmware: Firmware,
+    cmdline: &str,
+) {
+    let machine = Machine::new(firmware)
         .drive(Drive::new(image, format, interface))
         .deadline(DEADLINE);
     let _turn = Turn::take();
     let report = went(machine.run_to_end());
     let initrd = fs::read(demo_initrd()).unwrap();
+    let (len, crc32) = (initrd.len(), crc32fast::hash(&initrd));
+    let entered = match firmware {
+        Firmware::Uefi => "UEFI",
+        Firmware::Bios => "the boot protocol, 32-bit",
+    };
     for line in [
-        "kurmadisk demo: entered by UEFI".to_owned(),
-        format!("command line: {DEMO_CMDLINE}"),
-        format!("initrd source: {source}"),
-        format!(
-            "initrd: {} bytes, CRC-32 {:08x}",
-            initrd.len(),
-            crc32fast::hash(&initrd)
-        ),
+        format!("kurmadisk demo: entered by {entered}"),
+        format!("command line: {cmdline}"),
+        format!("initrd: {len} bytes, CRC-32 {crc32:08x}"),
         demo::DONE.to_owned(),
     ] {
         let said = report.lines().any(|said| said.trim() == line);

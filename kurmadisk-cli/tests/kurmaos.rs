@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use common::{
     demo_initrd, demo_kernel, gpt, gpt_entry, guid_text, judged, kurmadisk, labelled, u64_at,
 };
+use kurmadisk::boot::kurmaboot;
 use kurmadisk_fixtures::oracle::{self, GptPartition};
 use serde_json::json;
 
@@ -149,6 +150,7 @@ fn is_the_kurmaos_disk(layout: &str, root_sectors: u64, sectors: u64) {
         assert_eq!(guid_text(&header[56..72]), disk.guid);
     }
     has_hybrid_mbr(&image);
+    has_loader(&image, lines[1].first);
     contents_are_sound(&image);
 }
 
@@ -168,13 +170,22 @@ fn has_hybrid_mbr(image: &Path) {
     assert_eq!(mbr[510..], [0x55, 0xaa]);
 }
 
+/// The loader for BIOS machines, assembled for this place.
+#[track_caller]
+fn has_loader(image: &Path, first: u64) {
+    let loader = kurmaboot::bios_loader(first).unwrap();
+    let code = &loader.boot_code;
+    assert!(read(image, 0, code.len()) == *code);
+    assert!(read(image, first * SECTOR, loader.stage2.len()) == loader.stage2);
+}
+
 #[track_caller]
 fn contents_are_sound(image: &Path) {
     let disk = gpt(image);
     let esp = labelled(&disk, "EFI-SYSTEM").offset();
     judged(oracle::fsck_fat_clean(image, esp));
     for (path, content) in [
-        ("::/EFI/BOOT/BOOTX64.EFI", fs::read(demo_kernel()).unwrap()),
+        ("::/EFI/BOOT/BOOTX64.EFI", kurmaboot::uefi_loader().unwrap()),
         ("::/kurmaos/vmlinuz-a", fs::read(demo_kernel()).unwrap()),
         ("::/kurmaos/initrd-a", fs::read(demo_initrd()).unwrap()),
         ("::/kurmaos/cmdline", b"quiet\n".to_vec()),
@@ -219,38 +230,49 @@ fn kurmaos_vm_is_the_same_with_a_larger_root() {
 }
 
 #[test]
-fn bios_has_one_active_linux_partition() {
+fn bios_has_an_active_boot_partition() {
     let folder = tempfile::tempdir().unwrap();
     let image = build(folder.path(), "bios");
     judged(oracle::sfdisk_verify(&image));
     let table = judged(oracle::sfdisk_json(&image));
     assert_eq!(table["label"], "dos");
     let partitions = table["partitions"].as_array().unwrap();
-    assert_eq!(partitions.len(), 1);
-    let root = &partitions[0];
-    assert_eq!(root["bootable"], json!(true));
+    assert_eq!(partitions.len(), 2);
+    let (boot, root) = (&partitions[0], &partitions[1]);
+    assert_eq!(boot["bootable"], json!(true));
+    assert_eq!(root.get("bootable"), None);
     assert_eq!(
-        (&root["type"], &root["start"]),
-        (&json!("83"), &json!(2048))
+        (&boot["type"], &boot["start"]),
+        (&json!("ef"), &json!(2048))
     );
+    assert_eq!(root["type"], json!("83"));
 
+    has_loader(&image, 1);
     let mbr = read(&image, 0, 512);
-    let sectors = u32::try_from(root["size"].as_u64().unwrap()).unwrap();
-    assert_eq!((mbr[446], mbr[450]), (0x80, 0x83));
-    assert_eq!((u32_at(&mbr, 454), u32_at(&mbr, 458)), (2048, sectors));
-    assert_eq!(mbr[462..510], [0; 48]);
+    let place = |partition: &serde_json::Value| {
+        let number = |field: &str| u32::try_from(partition[field].as_u64().unwrap()).unwrap();
+        (number("start"), number("size"))
+    };
+    assert_eq!((mbr[446], mbr[450]), (0x80, 0xef));
+    assert_eq!((u32_at(&mbr, 454), u32_at(&mbr, 458)), place(boot));
+    assert_eq!((mbr[462], mbr[466]), (0, 0x83));
+    assert_eq!((u32_at(&mbr, 470), u32_at(&mbr, 474)), place(root));
+    assert_eq!(mbr[478..510], [0; 32]);
     assert_eq!(mbr[510..], [0x55, 0xaa]);
     assert_ne!(u32_at(&mbr, 440), 0, "the disk's signature");
 
     let offset = 2048 * SECTOR;
-    judged(oracle::e2fsck_clean(&image, offset));
-    let mount = judged(oracle::mount_loop(
-        &image,
-        offset,
-        u64::from(sectors) * SECTOR,
-    ));
+    judged(oracle::fsck_fat_clean(&image, offset));
     for (name, source) in [("vmlinuz-a", demo_kernel()), ("initrd-a", demo_initrd())] {
-        let placed = fs::read(mount.path().join("boot/kurmaos").join(name)).unwrap();
+        let placed = judged(oracle::mcopy_read(
+            &image,
+            offset,
+            &format!("::/kurmaos/{name}"),
+        ));
         assert!(placed == fs::read(source).unwrap(), "{name}");
     }
+    judged(oracle::e2fsck_clean(
+        &image,
+        u64::from(place(root).0) * SECTOR,
+    ));
 }

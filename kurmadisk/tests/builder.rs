@@ -83,7 +83,7 @@ fn the_example_makes_a_disk_with_its_tree() {
     oracle::e2fsck_clean(&raw, root.offset()).unwrap();
     let motd = oracle::debugfs(&raw, root.offset(), "cat /etc/motd").unwrap();
     assert_eq!(motd, "Made in memory.\n");
-    let kernel = oracle::mcopy_read(&raw, esp.offset(), "::/EFI/BOOT/BOOTX64.EFI").unwrap();
+    let kernel = oracle::mcopy_read(&raw, esp.offset(), "::/kurmaos/vmlinuz-a").unwrap();
     assert!(kernel == fs::read(demo::folder().join(demo::BZ_IMAGE)).unwrap());
 }
 

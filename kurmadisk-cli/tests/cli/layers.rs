@@ -234,7 +234,8 @@ fn staged_files_are_not_executable() {
     let bench = Bench::new();
     let kernel = demo_kernel();
     let image = bench.builds(&format!(
-        "layout = \"bios\"\nroot = \"tree\"\nkernel = {:?}\ncmdline = \"quiet\"\n",
+        "root = \"tree\"\nkernel = {:?}\ncmdline = \"quiet\"\n[[partition]]\nlabel = \"ROOT\"\ntype = \"linux\"\n\
+         size = \"auto\"\ncontent = \"root\"\nfilesystem.type = \"ext4\"\n",
         kernel.to_str().unwrap()
     ));
     let plan = json(&mut bench.run(["plan", "--json", "--config", "disk.toml"]));

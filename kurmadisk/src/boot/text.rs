@@ -123,8 +123,9 @@ mod tests {
         );
         assert!(command_line(&"x".repeat(MAX_COMMAND_LINE), false).is_ok());
         assert!(command_line(&"x".repeat(MAX_COMMAND_LINE - MAX_APPENDED), true).is_ok());
-        let error = command_line(&"x".repeat(MAX_COMMAND_LINE - MAX_APPENDED + 1), true);
-        assert!(error.unwrap_err().to_string().contains("the slot's name"));
+        let long = "x".repeat(MAX_COMMAND_LINE - MAX_APPENDED + 1);
+        let error = command_line(&long, true).unwrap_err().to_string();
+        assert!(error.contains("the slot's name"), "{error}");
         for (text, told) in [
             ("x".repeat(MAX_COMMAND_LINE + 1), "2048 bytes"),
             ("a\nb".to_owned(), "a line break is at byte 1"),

@@ -24,7 +24,8 @@ pub(super) fn has_place(disk: &Disk) -> bool {
         TableKind::Mbr => true,
         TableKind::Gpt => {
             let mut partitions = disk.partitions.iter();
-            partitions.any(|each| each.kind == PartitionType::BIOS_BOOT && each.filesystem.is_none())
+            partitions
+                .any(|each| each.kind == PartitionType::BIOS_BOOT && each.filesystem.is_none())
         }
     };
     place && disk.sector_size == SectorSize::B512 && disk.entries <= MAX_GPT_ENTRIES

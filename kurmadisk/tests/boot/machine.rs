@@ -114,30 +114,35 @@ fn the_boot_manager_starts_its_entry() {
 }
 
 #[test]
-fn firmware_starts_the_kernel_of_a_slot() {
+fn our_own_loader_starts_the_files_of_a_slot() {
     assert_eq!(
-        report(&files(true), BootMethod::Kernel),
-        expected(r"\kurmaos\initrd-a")
+        report(&files(true), BootMethod::Kurmaboot),
+        expected("LoadFile2")
     );
 }
 
 #[test]
 fn a_real_kernel_boots_with_its_initrd() {
     let root = debian_root();
-    let files = BootFiles {
-        kernel: Some(host_file(&root.kernel).unwrap()),
-        initrd: Some(host_file(&root.initrd).unwrap()),
-        // Stops at the begin of the initrd's own script.
-        cmdline: "console=ttyS0 kurma.test=1 break=top".to_owned(),
-        efi_stub: Some(content(stub())),
-        ..BootFiles::default()
-    };
-    let disk = disk(&files, BootMethod::UnifiedImage);
-    let mut machine = machine(&disk).start().unwrap();
-    for said in [
-        "Command line: console=ttyS0 kurma.test=1 break=top",
-        "Spawning shell within the initramfs",
+    for (efi_stub, method) in [
+        (Some(content(stub())), BootMethod::UnifiedImage),
+        (None, BootMethod::Kurmaboot),
     ] {
-        machine.wait_for(said).unwrap();
+        let files = BootFiles {
+            kernel: Some(host_file(&root.kernel).unwrap()),
+            initrd: Some(host_file(&root.initrd).unwrap()),
+            // Stops at the begin of the initrd's own script.
+            cmdline: "console=ttyS0 kurma.test=1 break=top".to_owned(),
+            efi_stub,
+            ..BootFiles::default()
+        };
+        let disk = disk(&files, method);
+        let mut machine = machine(&disk).start().unwrap();
+        for said in [
+            "Command line: console=ttyS0 kurma.test=1 break=top",
+            "Spawning shell within the initramfs",
+        ] {
+            machine.wait_for(said).unwrap();
+        }
     }
 }

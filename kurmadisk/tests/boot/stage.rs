@@ -1,5 +1,6 @@
 //! What comes where, and what is refused.
 
+use kurmadisk::boot::kurmaboot::uefi_loader;
 use kurmadisk::boot::{
     BootFiles, BootMethod, BootSummary, FALLBACK_PATH, StagedFile, stage, stage_root,
 };
@@ -53,10 +54,10 @@ fn with(files: BootFiles, stub_too: bool, manager_too: bool) -> BootFiles {
 
 #[test]
 fn files_lie_where_loaders_and_updaters_look() {
-    use BootMethod::{Kernel, ManagedEntry, ManagedImage, UnifiedImage};
+    use BootMethod::{Kurmaboot, ManagedEntry, ManagedImage, UnifiedImage};
     let slot = [SLOT_KERNEL, SLOT_INITRD, SLOT_CMDLINE];
     for (stub_too, manager_too, method, own) in [
-        (false, false, Kernel, &[FALLBACK_PATH][..]),
+        (false, false, Kurmaboot, &[FALLBACK_PATH][..]),
         (true, false, UnifiedImage, &[FALLBACK_PATH]),
         (
             true,
@@ -79,8 +80,8 @@ fn files_lie_where_loaders_and_updaters_look() {
             file(&tree, SLOT_CMDLINE),
             format!("{COMMAND_LINE}\n").into_bytes()
         );
-        if method == Kernel {
-            assert!(file(&tree, FALLBACK_PATH) == kernel());
+        if method == Kurmaboot {
+            assert!(file(&tree, FALLBACK_PATH) == uefi_loader().unwrap());
         }
         if manager_too {
             assert!(file(&tree, FALLBACK_PATH) == manager());
@@ -92,6 +93,56 @@ fn files_lie_where_loaders_and_updaters_look() {
         UnifiedImage,
         &[FALLBACK_PATH],
     );
+    check_paths(
+        &files(false),
+        Kurmaboot,
+        &[&[FALLBACK_PATH][..], &slot].concat(),
+    );
+}
+
+/// Where BIOS machines boot too, they read the slot's files, whatever UEFI firmware starts.
+#[test]
+fn bios_machines_find_the_files_of_a_slot() {
+    for (stub_too, manager_too) in [(false, false), (true, false), (true, true), (false, true)] {
+        let files = BootFiles {
+            bios: true,
+            ..with(files(false), stub_too, manager_too)
+        };
+        let (tree, summary) = esp(&files);
+        assert!(summary.bios);
+        assert!(file(&tree, SLOT_KERNEL) == kernel());
+        assert!(file(&tree, SLOT_INITRD) == initrd());
+    }
+    let (_, summary) = esp(&files(true));
+    assert!(!summary.bios);
+}
+
+/// A kernel for one kind of firmware alone, or one that kurmaboot refuses.
+#[test]
+fn what_starts_a_kernel_depends_on_its_headers() {
+    let patched = |offset: usize, bytes: &[u8], bios| {
+        let mut kernel = kernel();
+        kernel[offset..offset + bytes.len()].copy_from_slice(bytes);
+        BootFiles {
+            kernel: Some(content(kernel)),
+            bios,
+            ..files(true)
+        }
+    };
+    let slot = [SLOT_KERNEL, SLOT_INITRD, SLOT_CMDLINE];
+    let without_stub = patched(0, b"XX", true);
+    check_paths(&without_stub, BootMethod::None, &slot);
+    assert!(esp(&without_stub).1.bios);
+    let old = patched(0x206, &[0x0b, 0x02], true);
+    let (_, summary) = esp(&old);
+    assert_eq!(
+        (summary.method, summary.bios),
+        (BootMethod::Kurmaboot, false)
+    );
+
+    let nowhere = patched(0, b"XX", false);
+    let error = stage(&mut Tree::new(meta()), &nowhere, &meta()).unwrap_err();
+    assert!(told(&error).contains("without an EFI stub"), "{error}");
 }
 
 #[test]
@@ -226,15 +277,11 @@ fn what_could_have_no_effect_is_refused_by_name() {
             "the command line (--cmdline) is of no use",
         ),
         (
-            files(false),
-            "the initrd (--initrd) would not reach the kernel",
-        ),
-        (
             BootFiles {
-                initrd: None,
-                ..files(false)
+                cmdline: "x".repeat(1988),
+                ..files(true)
             },
-            "the command line (--cmdline) would not reach the kernel",
+            "the command line (--cmdline): it has 1988 bytes, and the kernel takes 1987 with the slot's name",
         ),
         (
             BootFiles {

@@ -82,7 +82,12 @@ fn in_pieces(folder: &std::path::Path, volume: &std::path::Path) {
     for (n, name) in fillers.iter().enumerate() {
         put(folder, volume, name, &vec![0xaa; 1 + n % 5 * 2000]);
     }
-    for name in fillers.iter().step_by(2).rev().chain(fillers.iter().skip(1).step_by(4)) {
+    for name in fillers
+        .iter()
+        .step_by(2)
+        .rev()
+        .chain(fillers.iter().skip(1).step_by(4))
+    {
         run("mdel", &["-i", arg, &format!("::/kurmaos/{name}")]);
     }
     put(folder, volume, "initrd-a", &initrd(700_001));
@@ -119,10 +124,21 @@ fn the_longest_command_line_arrives_and_a_longer_one_is_refused() {
     let longest = "x".repeat(2047 - tail.len());
     let disk = with_cmdline(&format!("{longest}  \t\r\nanother line"));
     let serial = disk.machine(Firmware::Bios).run_to_end().unwrap();
-    boots(&serial, ENTERED, &format!("{longest}{tail}"), &initrd(300_001));
+    boots(
+        &serial,
+        ENTERED,
+        &format!("{longest}{tail}"),
+        &initrd(300_001),
+    );
 
     let disk = with_cmdline(&format!("{longest}x"));
-    stops(&disk, &["/kurmaos/cmdline is too long for the kernel", "the machine stops"]);
+    stops(
+        &disk,
+        &[
+            "/kurmaos/cmdline is too long for the kernel",
+            "the machine stops",
+        ],
+    );
 }
 
 fn with_cmdline(text: &str) -> Disk {
@@ -134,10 +150,23 @@ fn with_cmdline(text: &str) -> Disk {
 #[test]
 fn without_a_command_line_and_an_initrd_it_boots_too() {
     for table in [SLOT_A, Table::Mbr] {
-        let disk = Parts::new(table).file("cmdline", None).file("initrd-a", None).build();
+        let disk = Parts::new(table)
+            .file("cmdline", None)
+            .file("initrd-a", None)
+            .build();
         let serial = disk.machine(Firmware::Bios).run_to_end().unwrap();
-        let cmdline = if table == Table::Mbr { "" } else { "kurma.booted=PARTLABEL=KURMA-A" };
-        said(&serial, &[&format!("command line: {cmdline}").trim_end(), "initrd: none"]);
+        let cmdline = if table == Table::Mbr {
+            ""
+        } else {
+            "kurma.booted=PARTLABEL=KURMA-A"
+        };
+        said(
+            &serial,
+            &[
+                &format!("command line: {cmdline}").trim_end(),
+                "initrd: none",
+            ],
+        );
     }
 }
 
@@ -160,17 +189,49 @@ fn what_is_wrong_with_the_files_is_said() {
     let slot = "slot KURMA-A";
     for (file, content, line) in [
         ("vmlinuz-a", None, "/kurmaos/vmlinuz-a is missing"),
-        ("vmlinuz-a", Some(vec![]), "/kurmaos/vmlinuz-a is no Linux kernel (bzImage)"),
-        ("vmlinuz-a", Some(vec![0; 70_000]), "/kurmaos/vmlinuz-a is no Linux kernel (bzImage)"),
-        ("vmlinuz-a", Some(demo[..4000].to_vec()), "/kurmaos/vmlinuz-a is no Linux kernel (bzImage)"),
-        ("vmlinuz-a", Some(patched(0x206, &[0x0b, 2])), "/kurmaos/vmlinuz-a is a kernel older than Linux 3.8"),
+        (
+            "vmlinuz-a",
+            Some(vec![]),
+            "/kurmaos/vmlinuz-a is no Linux kernel (bzImage)",
+        ),
+        (
+            "vmlinuz-a",
+            Some(vec![0; 70_000]),
+            "/kurmaos/vmlinuz-a is no Linux kernel (bzImage)",
+        ),
+        (
+            "vmlinuz-a",
+            Some(demo[..4000].to_vec()),
+            "/kurmaos/vmlinuz-a is no Linux kernel (bzImage)",
+        ),
+        (
+            "vmlinuz-a",
+            Some(patched(0x206, &[0x0b, 2])),
+            "/kurmaos/vmlinuz-a is a kernel older than Linux 3.8",
+        ),
         // It says it needs 2 GiB.
-        ("vmlinuz-a", Some(patched(0x260, &[0, 0, 0, 0x80])), "too little memory for the kernel, which needs all up to MiB 2050"),
-        ("initrd-a", Some(vec![1; 40 << 20]), "too little memory for the initrd of 41 MiB"),
+        (
+            "vmlinuz-a",
+            Some(patched(0x260, &[0, 0, 0, 0x80])),
+            "too little memory for the kernel, which needs all up to MiB 2050",
+        ),
+        (
+            "initrd-a",
+            Some(vec![1; 40 << 20]),
+            "too little memory for the initrd of 41 MiB",
+        ),
     ] {
-        let disk = Parts::new(SLOT_A).fat(64, &["-F", "32"]).file(file, content).build();
-        let machine = Machine::new(Firmware::Bios).drive(disk.drive(Interface::Virtio)).memory_mib(32);
+        let disk = Parts::new(SLOT_A)
+            .fat(64, &["-F", "32"])
+            .file(file, content)
+            .build();
+        let machine = Machine::new(Firmware::Bios)
+            .drive(disk.drive(Interface::Virtio))
+            .memory_mib(32);
         let serial = machine.run_until("the machine stops").unwrap();
-        said(&serial, &[slot, line, "no other slot is bootable", "the machine stops"]);
+        said(
+            &serial,
+            &[slot, line, "no other slot is bootable", "the machine stops"],
+        );
     }
 }

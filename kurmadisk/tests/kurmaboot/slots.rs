@@ -68,7 +68,10 @@ fn the_highest_priority_boots_and_its_try_is_spent_in_both_tables() {
         let disk = two_slots("priority=1,successful", "priority=2,tries=3,read-only").build();
         let serial = boots_slot(&disk, firmware, 'b');
         said(&serial, &["slot KURMA-B, tries left: 3"]);
-        assert_eq!(attributes(&disk), ["priority=1,successful", "priority=2,tries=2,read-only"]);
+        assert_eq!(
+            attributes(&disk),
+            ["priority=1,successful", "priority=2,tries=2,read-only"]
+        );
         assert_eq!(entries(&disk, false), entries(&disk, true));
     }
 }
@@ -110,9 +113,14 @@ fn a_slot_that_cannot_be_loaded_gives_way_to_the_next() {
     for firmware in BOTH {
         let broken = demo::bz_image().unwrap()[..3000].to_vec();
         for kernel in [None, Some(broken)] {
-            let disk = two_slots("priority=1,tries=1", "priority=2,tries=3").file("vmlinuz-b", kernel).build();
+            let disk = two_slots("priority=1,tries=1", "priority=2,tries=3")
+                .file("vmlinuz-b", kernel)
+                .build();
             let serial = boots_slot(&disk, firmware, 'a');
-            said(&serial, &["slot KURMA-B, tries left: 3", "slot KURMA-A, tries left: 1"]);
+            said(
+                &serial,
+                &["slot KURMA-B, tries left: 3", "slot KURMA-A, tries left: 1"],
+            );
             assert_eq!(attributes(&disk), ["priority=1", "priority=2,tries=2"]);
         }
     }
@@ -149,8 +157,16 @@ fn without_a_bootable_slot_it_says_so() {
 fn without_a_written_table_no_try_is_made() {
     for firmware in BOTH {
         let disk = two_slots("priority=1,successful", "priority=2,tries=3").build();
-        let drive = format!("if=none,id=fixed,format=raw,readonly=on,file={}", disk.path().display());
-        let machine = Machine::new(firmware).arguments(["-drive", &drive, "-device", "virtio-blk-pci,drive=fixed"]);
+        let drive = format!(
+            "if=none,id=fixed,format=raw,readonly=on,file={}",
+            disk.path().display()
+        );
+        let machine = Machine::new(firmware).arguments([
+            "-drive",
+            &drive,
+            "-device",
+            "virtio-blk-pci,drive=fixed",
+        ]);
         let serial = machine.run_to_end().unwrap();
         said(
             &serial,
@@ -173,7 +189,11 @@ fn sectors(disk: &Disk, first: u64, count: u64) -> Vec<u8> {
 
 /// A copy's entries.
 fn entries(disk: &Disk, backup: bool) -> Vec<u8> {
-    let first = if backup { disk.layout.sectors - 1 - ENTRY_SECTORS } else { 2 };
+    let first = if backup {
+        disk.layout.sectors - 1 - ENTRY_SECTORS
+    } else {
+        2
+    };
     sectors(disk, first, ENTRY_SECTORS)
 }
 
@@ -190,7 +210,10 @@ fn either_copy_of_the_table_is_enough_and_makes_the_other() {
             let disk = two_slots("priority=1,successful", "priority=2,tries=3").build();
             disk.patch(damage(&disk), &[0xff]);
             boots_slot(&disk, firmware, 'b');
-            assert_eq!(attributes(&disk), ["priority=1,successful", "priority=2,tries=2"]);
+            assert_eq!(
+                attributes(&disk),
+                ["priority=1,successful", "priority=2,tries=2"]
+            );
             assert_eq!(entries(&disk, false), entries(&disk, true));
         }
     }
@@ -211,12 +234,21 @@ fn a_power_cut_at_any_write_leaves_a_bootable_disk() {
     let disk = parts.build();
     let end = disk.layout.sectors - 1;
     // In the order of the loader's writes: sectors from here on.
-    let writes = [(end - ENTRY_SECTORS, ENTRY_SECTORS), (end, 1), (2, ENTRY_SECTORS), (1, 1)];
+    let writes = [
+        (end - ENTRY_SECTORS, ENTRY_SECTORS),
+        (end, 1),
+        (2, ENTRY_SECTORS),
+        (1, 1),
+    ];
     let before = writes.map(|(first, count)| sectors(&disk, first, count));
     boots_slot(&disk, Firmware::Bios, 'b');
     let after = writes.map(|(first, count)| sectors(&disk, first, count));
     for (n, (first, _)) in writes.iter().enumerate() {
-        let pieces: &[usize] = if before[n].len() > 512 { &[512, 4096] } else { &[0, 512] };
+        let pieces: &[usize] = if before[n].len() > 512 {
+            &[512, 4096]
+        } else {
+            &[0, 512]
+        };
         for piece in pieces {
             for (m, (first, _)) in writes.iter().enumerate() {
                 let content = if m < n { &after[m] } else { &before[m] };
@@ -226,7 +258,11 @@ fn a_power_cut_at_any_write_leaves_a_bootable_disk() {
             boots_slot(&disk, Firmware::Bios, 'b');
             let left = attributes(&disk)[1].clone();
             // The primary copy counts while it is whole.
-            let expected = if n >= 2 { "priority=2,tries=1" } else { "priority=2,tries=2" };
+            let expected = if n >= 2 {
+                "priority=2,tries=1"
+            } else {
+                "priority=2,tries=2"
+            };
             assert_eq!(left, expected, "write {n} up to byte {piece}");
             assert_eq!(entries(&disk, false), entries(&disk, true));
         }

@@ -7,8 +7,8 @@ use std::process::Command;
 
 use kurmadisk::boot::kurmaboot::{BiosLoader, bios_loader, uefi_loader};
 use kurmadisk::layout::{
-    Attributes, DiskLayout, GptScheme, LayoutRequest, PartitionRequest, PartitionSize, PartitionType,
-    SchemeRequest, SectorSize,
+    Attributes, DiskLayout, GptScheme, LayoutRequest, PartitionRequest, PartitionSize,
+    PartitionType, SchemeRequest, SectorSize,
 };
 use kurmadisk::table;
 use kurmadisk_fixtures::oracle::{self, GptPartition};
@@ -92,10 +92,12 @@ impl Parts {
         };
         let mut partitions = vec![partition(1, "BOOT", PartitionType::ESP, self.boot_mib)];
         match self.table {
-            Table::Mbr => partitions[0] = PartitionRequest {
-                active: true,
-                ..partition(1, "", PartitionType::ESP, self.boot_mib)
-            },
+            Table::Mbr => {
+                partitions[0] = PartitionRequest {
+                    active: true,
+                    ..partition(1, "", PartitionType::ESP, self.boot_mib)
+                }
+            }
             Table::Gpt | Table::Slots(..) => {
                 partitions.push(partition(2, "BIOS-BOOT", PartitionType::BIOS_BOOT, 1));
             }
@@ -106,7 +108,9 @@ impl Parts {
         let request = LayoutRequest {
             sector_size: self.sector_size,
             scheme: match self.table {
-                Table::Mbr => SchemeRequest::Mbr { signature: 0x4b75_726d },
+                Table::Mbr => SchemeRequest::Mbr {
+                    signature: 0x4b75_726d,
+                },
                 _ => SchemeRequest::Gpt(GptScheme::new(Uuid::from_u128(0xb0))),
             },
             partition_alignment: sectors(1),
@@ -148,8 +152,16 @@ impl Parts {
         let options: Vec<_> = self.fat.iter().copied().chain(["-S", &sector]).collect();
         mkfs_fat(&volume, &options).unwrap();
         let volume_arg = volume.to_str().unwrap();
-        run("mmd", &["-i", volume_arg, "::/kurmaos", "::/EFI", "::/EFI/BOOT"]);
-        put(disk.folder.path(), &volume, "../EFI/BOOT/BOOTX64.EFI", &uefi_loader().unwrap());
+        run(
+            "mmd",
+            &["-i", volume_arg, "::/kurmaos", "::/EFI", "::/EFI/BOOT"],
+        );
+        put(
+            disk.folder.path(),
+            &volume,
+            "../EFI/BOOT/BOOTX64.EFI",
+            &uefi_loader().unwrap(),
+        );
         for (name, content) in &self.files {
             put(disk.folder.path(), &volume, name, content);
         }
@@ -206,7 +218,11 @@ pub fn run(program: &str, arguments: &[&str]) {
 
 /// Content whose every part is different.
 pub fn initrd(len: usize) -> Vec<u8> {
-    let words = (0..u32::MAX).flat_map(|n| n.wrapping_mul(0x9e37_79b1).rotate_left(n % 31).to_le_bytes());
+    let words = (0..u32::MAX).flat_map(|n| {
+        n.wrapping_mul(0x9e37_79b1)
+            .rotate_left(n % 31)
+            .to_le_bytes()
+    });
     words.take(len).collect()
 }
 
@@ -222,7 +238,11 @@ impl Disk {
     }
 
     pub fn stage2_lba(&self) -> u64 {
-        let place = self.layout.partitions.iter().find(|p| p.kind == PartitionType::BIOS_BOOT);
+        let place = self
+            .layout
+            .partitions
+            .iter()
+            .find(|p| p.kind == PartitionType::BIOS_BOOT);
         place.map_or(1, |p| p.first.0)
     }
 
@@ -254,7 +274,10 @@ impl Disk {
 pub fn said(serial: &str, lines: &[&str]) {
     let mut rest = serial.lines().map(str::trim);
     for line in lines {
-        assert!(rest.any(|other| other.ends_with(line)), "no line {line:?} (in order) in:\n{serial}");
+        assert!(
+            rest.any(|other| other.ends_with(line)),
+            "no line {line:?} (in order) in:\n{serial}"
+        );
     }
 }
 

@@ -14,7 +14,10 @@ fn a_slot_boots() {
     let disk = Parts::new(SLOT_A).build();
     let serial = disk.machine(Firmware::Uefi).run_to_end().unwrap();
     println!("{serial}");
-    said(&serial, &["slot KURMA-A", "starting Linux", "initrd source: LoadFile2"]);
+    said(
+        &serial,
+        &["slot KURMA-A", "starting Linux", "initrd source: LoadFile2"],
+    );
     boots(&serial, ENTERED, BOOTED_A, &initrd(300_001));
 }
 
@@ -25,7 +28,11 @@ fn every_kind_of_disk_boots() {
         let mut parts = Parts::new(SLOT_A);
         parts.sector_size = sector_size;
         // FAT32 has 65525 clusters at least.
-        parts.boot_mib = if sector_size == SectorSize::B512 { 40 } else { 264 };
+        parts.boot_mib = if sector_size == SectorSize::B512 {
+            40
+        } else {
+            264
+        };
         let disk = parts.build();
         for interface in [
             Interface::Ahci,
@@ -37,7 +44,10 @@ fn every_kind_of_disk_boots() {
                 // QEMU's disk for SATA has sectors of 512 bytes only.
                 continue;
             }
-            let serial = Machine::new(Firmware::Uefi).drive(disk.drive(interface)).run_to_end().unwrap();
+            let serial = Machine::new(Firmware::Uefi)
+                .drive(disk.drive(interface))
+                .run_to_end()
+                .unwrap();
             boots(&serial, ENTERED, BOOTED_A, &initrd(300_001));
         }
     }
@@ -51,10 +61,22 @@ fn tries_are_spent_on_disks_with_large_sectors_too() {
     let disk = parts.build();
     for left in [2, 1] {
         let serial = disk.machine(Firmware::Uefi).run_to_end().unwrap();
-        said(&serial, &[&format!("slot KURMA-A, tries left: {left}"), kurmadisk_fixtures::demo::DONE]);
+        said(
+            &serial,
+            &[
+                &format!("slot KURMA-A, tries left: {left}"),
+                kurmadisk_fixtures::demo::DONE,
+            ],
+        );
     }
-    let serial = disk.machine(Firmware::Uefi).run_until("back to the firmware").unwrap();
-    said(&serial, &["no bootable slot: none has a priority and was successful or has tries left"]);
+    let serial = disk
+        .machine(Firmware::Uefi)
+        .run_until("back to the firmware")
+        .unwrap();
+    said(
+        &serial,
+        &["no bootable slot: none has a priority and was successful or has tries left"],
+    );
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use iced_x86::code_asm::{al, eax, ebx, ecx, edx};
 
-use super::asm::{Asm, Emitter, Reg};
 use super::Shared;
+use super::asm::{Asm, Emitter, Reg};
 
 /// What every line begins with.
 const PREFIX: &str = "kurmaboot: ";

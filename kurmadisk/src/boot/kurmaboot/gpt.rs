@@ -7,15 +7,13 @@
 //! Writing is safe against a power cut at any time: the backup is written whole, entries then header, before
 //! the primary is touched. While the one is torn the other counts.
 
-use iced_x86::code_asm::{
-    byte_ptr, dword_ptr, eax, ebx, ecx, edi, edx, esi, word_ptr,
-};
+use iced_x86::code_asm::{byte_ptr, dword_ptr, eax, ebx, ecx, edi, edx, esi, word_ptr};
 
 use super::Shared;
 use super::asm::{ALL, Asm, Emitter, Reg, labels, var};
 use super::vars::{
-    BLOCK_SIZE, ENTRIES, ENTRY_BLOCKS, ENTRY_BYTES, ENTRY_SIZE, HEADER, LAST_LBA, MAX_ENTRIES, OTHER,
-    OWN_LBA,
+    BLOCK_SIZE, ENTRIES, ENTRY_BLOCKS, ENTRY_BYTES, ENTRY_SIZE, HEADER, LAST_LBA, MAX_ENTRIES,
+    OTHER, OWN_LBA,
 };
 
 /// What [`Shared::load_table`] answers: there is none, or only a plain MBR.

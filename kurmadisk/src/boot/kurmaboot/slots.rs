@@ -7,13 +7,17 @@
 //! equals in that of their numbers. A try of one that was not successful is taken from the table before
 //! anything else is done with it.
 
-use iced_x86::code_asm::{CodeLabel, al, ax, byte_ptr, dword_ptr, eax, ebx, ecx, edi, edx, esi, word_ptr};
+use iced_x86::code_asm::{
+    CodeLabel, al, ax, byte_ptr, dword_ptr, eax, ebx, ecx, edi, edx, esi, word_ptr,
+};
 
 use super::Shared;
 use super::asm::{ALL, Asm, Emitter, Reg, labels, var};
 use super::console::{say, say_begin, say_line};
 use super::gpt::{DAMAGED, TABLE};
-use super::vars::{CHOSEN, CMDLINE, CMDLINE_LEN, ENTRIES, ENTRY_BYTES, ENTRY_SIZE, LETTER, LIMIT, TRIED};
+use super::vars::{
+    CHOSEN, CMDLINE, CMDLINE_LEN, ENTRIES, ENTRY_BYTES, ENTRY_SIZE, LETTER, LIMIT, TRIED,
+};
 use crate::boot::MAX_COMMAND_LINE;
 use crate::layout::PartitionType;
 
@@ -63,11 +67,7 @@ pub(super) fn emit(e: &mut Emitter, shared: Shared) -> Asm {
 }
 
 fn course(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
-    let (slots, damaged, none_left) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
+    let (slots, damaged, none_left) = (e.a.create_label(), e.a.create_label(), e.a.create_label());
     let (next, unwritten) = (e.a.create_label(), e.a.create_label());
     e.place(shared.course)?;
     e.a.call(shared.load_table)?;
@@ -106,17 +106,29 @@ fn course(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
     e.a.call(shared.boot)?;
     e.a.jmp(next)?;
     e.place(unwritten)?;
-    say_line(e, shared, "the partition table cannot be written, so this try is not made")?;
+    say_line(
+        e,
+        shared,
+        "the partition table cannot be written, so this try is not made",
+    )?;
     e.a.jmp(next)?;
 
     e.place(damaged)?;
-    say_line(e, shared, "both copies of the partition table are damaged, or cannot be read")?;
+    say_line(
+        e,
+        shared,
+        "both copies of the partition table are damaged, or cannot be read",
+    )?;
     e.a.jmp(shared.stop)?;
     e.place(none_left)?;
     let tried = e.a.create_label();
     e.a.cmp(var(TRIED), 0)?;
     e.a.jne(tried)?;
-    say_line(e, shared, "no bootable slot: none has a priority and was successful or has tries left")?;
+    say_line(
+        e,
+        shared,
+        "no bootable slot: none has a priority and was successful or has tries left",
+    )?;
     e.a.jmp(shared.stop)?;
     e.place(tried)?;
     say_line(e, shared, "no other slot is bootable")?;

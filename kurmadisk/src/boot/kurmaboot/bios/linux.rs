@@ -224,11 +224,7 @@ fn load_header(e: &mut Emitter, shared: Shared, bios: Bios, own: Private) -> Asm
         e.a.create_label(),
         e.a.create_label(),
     );
-    let (next, too_little, fits) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
+    let (next, too_little, fits) = (e.a.create_label(), e.a.create_label(), e.a.create_label());
     e.place(own.load_header)?;
     e.a.cmp(var(FOUND_SIZE), HEADER_SECTORS * SECTOR_SIZE)?;
     e.a.jb(wrong)?;
@@ -306,7 +302,11 @@ fn load_header(e: &mut Emitter, shared: Shared, bios: Bios, own: Private) -> Asm
     say(e, shared, " is a kernel older than Linux 3.8\r\n")?;
     e.answer(1)?;
     e.place(too_little)?;
-    say_begin(e, shared, "too little memory for the kernel, which needs all up to MiB ")?;
+    say_begin(
+        e,
+        shared,
+        "too little memory for the kernel, which needs all up to MiB ",
+    )?;
     e.a.mov(eax, edx)?;
     e.a.shr(eax, MIB_SHIFT)?;
     e.a.inc(eax)?;
@@ -387,11 +387,7 @@ fn place_initrd(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
 }
 
 fn open(e: &mut Emitter, bios: Bios, own: Private) -> Asm {
-    let (plain, missing, done) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
+    let (plain, missing, done) = (e.a.create_label(), e.a.create_label(), e.a.create_label());
     e.place(own.open)?;
     e.save(&ALL)?;
     e.a.lea(edi, dword_ptr(ebp + NAME))?;

@@ -13,11 +13,7 @@ use super::{MAGIC, MAGIC_OFFSET};
 /// The machine code, for a stage 2 of so many sectors from this one on.
 pub(super) fn assemble(lba: u64, sectors: u16) -> Asm<Vec<u8>> {
     let mut a = CodeAssembler::new(16)?;
-    let (no_lba, unreadable, absent) = (
-        a.create_label(),
-        a.create_label(),
-        a.create_label(),
-    );
+    let (no_lba, unreadable, absent) = (a.create_label(), a.create_label(), a.create_label());
     let (print, packet) = (a.create_label(), a.create_label());
     a.cli()?;
     a.xor(ax, ax)?;

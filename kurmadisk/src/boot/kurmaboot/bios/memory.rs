@@ -5,9 +5,9 @@
 use iced_x86::code_asm::{dword_ptr, eax, ebp, ecx, edi, edx, word_ptr};
 
 use super::super::asm::{ALL, Asm, Emitter, var};
+use super::Bios;
 use super::memory_map::{ANSWER_AT, MAP_RANGES, MEMORY};
 use super::vars::{RANGES, REG_EAX, REG_EBX, REG_ECX, REG_EDI, REG_EDX};
-use super::Bios;
 
 /// `SMAP`, by which caller and BIOS know each other (ACPI specification 6.5, section 15.1).
 const SMAP: u32 = 0x534d_4150;

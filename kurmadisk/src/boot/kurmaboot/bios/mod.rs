@@ -157,7 +157,11 @@ fn entry(e: &mut Emitter, shared: Shared, bios: Bios) -> Asm {
     e.a.mov(var(LAST_LBA + 4), edx)?;
     e.a.jmp(shared.course)?;
     e.place(unknown)?;
-    say_line(e, shared, "the BIOS does not tell the disk's size, or its sectors have not 512 bytes")?;
+    say_line(
+        e,
+        shared,
+        "the BIOS does not tell the disk's size, or its sectors have not 512 bytes",
+    )?;
     e.a.jmp(shared.stop)
 }
 

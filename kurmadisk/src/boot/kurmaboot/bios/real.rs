@@ -5,8 +5,8 @@
 //! so the BIOS's vectors at address 0 serve throughout.
 
 use iced_x86::code_asm::{
-    CodeAssembler, al, ax, bx, byte_ptr, cr0, dl, ds, dword_ptr, eax, ebx, ecx, edi, edx,
-    es, esi, fs, gs, ptr, sp, ss, word_ptr,
+    CodeAssembler, al, ax, bx, byte_ptr, cr0, dl, ds, dword_ptr, eax, ebx, ecx, edi, edx, es, esi,
+    fs, gs, ptr, sp, ss, word_ptr,
 };
 use iced_x86::{Code, Instruction, MemoryOperand};
 

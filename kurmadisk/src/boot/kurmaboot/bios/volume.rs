@@ -119,7 +119,10 @@ pub(super) fn open_volume(e: &mut Emitter, shared: Shared, bios: Bios) -> Asm {
         (no_active, "no partition of the MBR is active"),
         (no_esp, "the disk has no EFI system partition"),
         (unreadable, "the boot partition cannot be read"),
-        (no_fat, "the boot partition has no FAT file system with sectors of 512 bytes"),
+        (
+            no_fat,
+            "the boot partition has no FAT file system with sectors of 512 bytes",
+        ),
         (no_directory, "/kurmaos is missing in the boot partition"),
     ] {
         e.place(label)?;

@@ -3,16 +3,16 @@
 //! Specification: UEFI 2.10, sections 10.3 (device paths) and 13.9 (block I/O).
 
 use iced_x86::code_asm::{
-    dword_ptr, eax, ecx, edi, edx, ptr, qword_ptr, r8, r9, r9d, r10, r15, rax,
-    rbx, rcx, rdi, rdx, rsi, word_ptr,
+    dword_ptr, eax, ecx, edi, edx, ptr, qword_ptr, r8, r9, r9d, r10, r15, rax, rbx, rcx, rdi, rdx,
+    rsi, word_ptr,
 };
 
 use super::super::Shared;
 use super::super::asm::{Asm, Emitter, Reg, labels};
 use super::super::vars::{BLOCK_SIZE, LAST_LBA, MAX_BLOCK_SIZE};
 use super::firmware::{
-    BLOCK_IO as BLOCK_IO_GUID, DEVICE_PATH, LOCATE_DEVICE_PATH, boot_service, call, handle_protocol,
-    wide,
+    BLOCK_IO as BLOCK_IO_GUID, DEVICE_PATH, LOCATE_DEVICE_PATH, boot_service, call,
+    handle_protocol, wide,
 };
 use super::vars::{ANSWER, BLOCK_IO, LOADED_IMAGE, PATH, PATH_ADDRESS, PATH_ROOM};
 

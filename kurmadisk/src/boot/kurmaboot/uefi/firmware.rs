@@ -6,8 +6,8 @@
 //! services, R14 the loader's image handle, and R15 the variables, as EBP is in the shared code.
 
 use iced_x86::code_asm::{
-    AsmMemoryOperand, al, ax, ptr, qword_ptr, r8, r10, r11, r12, r13, r15, rax, rbp, rcx, rdx, rsi, rsp,
-    word_ptr,
+    AsmMemoryOperand, al, ax, ptr, qword_ptr, r8, r10, r11, r12, r13, r15, rax, rbp, rcx, rdx, rsi,
+    rsp, word_ptr,
 };
 
 use super::super::Shared;

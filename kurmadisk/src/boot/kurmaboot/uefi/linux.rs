@@ -4,8 +4,8 @@
 //! file 2); the kernel's `Documentation/admin-guide/efi-stub.rst` and `include/linux/efi.h`.
 
 use iced_x86::code_asm::{
-    al, ax, dword_ptr, eax, ecx, edi, edx, esi, ptr, qword_ptr, r8, r8d, r9, r9d, r10, r11, r14, r15, rax, rbx,
-    rbp, rcx, rdi, rdx, rsi, rsp, word_ptr,
+    al, ax, dword_ptr, eax, ecx, edi, edx, esi, ptr, qword_ptr, r8, r8d, r9, r9d, r10, r11, r14,
+    r15, rax, rbp, rbx, rcx, rdi, rdx, rsi, rsp, word_ptr,
 };
 
 use super::super::Shared;
@@ -17,8 +17,8 @@ use super::files::Files;
 use super::firmware::{
     BUFFER_TOO_SMALL, DEVICE_PATH, Guid, INSTALL_PROTOCOL, LINUX_INITRD_MEDIA,
     LOAD_FILE2 as LOAD_FILE2_GUID, LOAD_IMAGE, LOADED_IMAGE as LOADED_IMAGE_GUID, NOT_FOUND,
-    SECURITY_VIOLATION, START_IMAGE, UNINSTALL_PROTOCOL, UNLOAD_IMAGE, boot_service, handle_protocol,
-    wide,
+    SECURITY_VIOLATION, START_IMAGE, UNINSTALL_PROTOCOL, UNLOAD_IMAGE, boot_service,
+    handle_protocol, wide,
 };
 use super::vars::{
     ANSWER, FILE, INITRD_FILE, INITRD_HANDLE, INITRD_SIZE, KERNEL, LOAD_FILE2, NAME, OPTIONS, PATH,
@@ -319,7 +319,10 @@ fn load_file(e: &mut Emitter, files: Files, own: Private) -> Asm {
     }
     let argument = FIFTH_ARGUMENT + PUSHED * 5;
     e.a.mov(rdi, qword_ptr(rsp + argument))?;
-    e.a.lea(r15, ptr(rcx - i32::try_from(LOAD_FILE2).unwrap_or_default()))?;
+    e.a.lea(
+        r15,
+        ptr(rcx - i32::try_from(LOAD_FILE2).unwrap_or_default()),
+    )?;
     e.a.mov(rax, wide(INITRD_SIZE))?;
     e.a.mov(rcx, qword_ptr(r9))?;
     e.a.mov(qword_ptr(r9), rax)?;

@@ -17,16 +17,16 @@ mod pe;
 mod vars;
 
 use iced_x86::code_asm::{
-    AsmRegister64, dword_ptr, eax, ecx, edx, ptr, qword_ptr, r8d, r9, r12, r13, r14, r15, rax, rbp, rbx,
-    rcx, rdi, rdx, rsi, rsp,
+    AsmRegister64, dword_ptr, eax, ecx, edx, ptr, qword_ptr, r8d, r9, r12, r13, r14, r15, rax, rbp,
+    rbx, rcx, rdi, rdx, rsi, rsp,
 };
 
 use self::disk::Disk;
 use self::files::Files;
-use self::firmware::{ALLOCATE_PAGES, BOOT_SERVICES, LOAD_ERROR, STALL, boot_service, handle_protocol, wide};
-use self::vars::{
-    ANSWER, CMDLINE, ENTRIES, FIRMWARE_RSP, HEADER, LOADED_IMAGE, OTHER, PAGES,
+use self::firmware::{
+    ALLOCATE_PAGES, BOOT_SERVICES, LOAD_ERROR, STALL, boot_service, handle_protocol, wide,
 };
+use self::vars::{ANSWER, CMDLINE, ENTRIES, FIRMWARE_RSP, HEADER, LOADED_IMAGE, OTHER, PAGES};
 use super::asm::{Asm, Emitter, Mode};
 use super::console::say_line;
 use super::{KurmabootError, Shared, console, gpt, slots};

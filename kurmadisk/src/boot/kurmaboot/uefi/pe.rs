@@ -6,8 +6,9 @@ use zerocopy::little_endian::{U16, U32, U64};
 
 use crate::boot::pe::section_name;
 use crate::boot::pe::spec::{
-    CoffHeader, DOS_MAGIC, DataDirectory, DosHeader, MACHINE_AMD64, MAGIC_PE32_PLUS, OptionalHeader,
-    SCN_CNT_CODE, SCN_MEM_EXECUTE, SCN_MEM_READ, SIGNATURE, SUBSYSTEM_EFI_APPLICATION, SectionHeader,
+    CoffHeader, DOS_MAGIC, DataDirectory, DosHeader, MACHINE_AMD64, MAGIC_PE32_PLUS,
+    OptionalHeader, SCN_CNT_CODE, SCN_MEM_EXECUTE, SCN_MEM_READ, SIGNATURE,
+    SUBSYSTEM_EFI_APPLICATION, SectionHeader,
 };
 
 /// Where the code begins, in the file and in memory: one page of headers.
