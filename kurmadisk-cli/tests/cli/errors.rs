@@ -343,8 +343,8 @@ fn boot_files_that_are_not_what_they_should_be() {
         &["c.toml:3:12: efi-stub", "PE image"],
     );
     refused(
-        &efi(&format!("{kernel}initrd = \"not-a-kernel\"\n")),
-        &["c.toml:3:10: initrd", "--efi-stub"],
+        &efi(&format!("{kernel}[disk]\nentries = 2000\n")),
+        &["c.toml:4:11: entries", "kurmaboot", "1024"],
     );
     refused(
         &efi(&format!(

@@ -76,9 +76,10 @@ impl Plan {
         let identity = Identity::new(&spec, &disk, &trees);
         let sized = volumes::sizes(&disk, &trees, &identity)?;
         let layout = arrange::arrange(&disk, &sized, &identity)?;
-        let bios = match boot.bios {
-            true => bios::loader(&layout)?,
-            false => None,
+        let bios = if boot.bios {
+            bios::loader(&layout)?
+        } else {
+            None
         };
         boot.bios = bios.is_some();
         let partitions = volumes::final_plans(&disk, trees, sized, &layout, &identity)?;

@@ -69,7 +69,7 @@ fn files_in_pieces_are_read() {
             .fat(mib, options)
             .file("vmlinuz-a", None)
             .file("initrd-a", None);
-        let disk = parts.build_with(|folder, volume| in_pieces(folder, volume));
+        let disk = parts.build_with(in_pieces);
         let serial = disk.machine(Firmware::Bios).run_to_end().unwrap();
         boots(&serial, ENTERED, BOOTED_A, &initrd(700_001));
     }
@@ -163,7 +163,7 @@ fn without_a_command_line_and_an_initrd_it_boots_too() {
         said(
             &serial,
             &[
-                &format!("command line: {cmdline}").trim_end(),
+                format!("command line: {cmdline}").trim_end(),
                 "initrd: none",
             ],
         );

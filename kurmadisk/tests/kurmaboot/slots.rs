@@ -7,7 +7,7 @@ use kurmadisk_fixtures::demo;
 use kurmadisk_fixtures::oracle::GptPartition;
 use kurmadisk_fixtures::qemu::{Firmware, Machine};
 
-use crate::support::{COMMAND_LINE, Disk, Parts, Table, boots, initrd, said};
+use crate::support::{COMMAND_LINE, Disk, Parts, Table, boots, initrd, run, said};
 use crate::{bios, uefi};
 
 const BOTH: [Firmware; 2] = [Firmware::Bios, Firmware::Uefi];
@@ -80,7 +80,22 @@ fn the_highest_priority_boots_and_its_try_is_spent_in_both_tables() {
 #[test]
 fn a_slot_without_tries_left_is_given_up() {
     for firmware in BOTH {
-        let disk = two_slots("priority=1,successful", "priority=2,tries=3").build();
+        let disk = two_slots("priority=1,successful", "successful").build();
+        // What docs/boot.md tells an updater to do.
+        let change = [
+            "-A",
+            "4:clear:56",
+            "-A",
+            "4:set:49",
+            "-A",
+            "4:set:52",
+            "-A",
+            "4:set:53",
+        ];
+        run(
+            "sgdisk",
+            &[&change[..], &[disk.path().to_str().unwrap()]].concat(),
+        );
         for left in ["priority=2,tries=2", "priority=2,tries=1", "priority=2"] {
             boots_slot(&disk, firmware, 'b');
             assert_eq!(attributes(&disk)[1], left);

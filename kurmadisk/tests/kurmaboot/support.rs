@@ -295,3 +295,12 @@ pub fn boots(serial: &str, entered: &str, cmdline: &str, initrd: &[u8]) {
         ],
     );
 }
+
+/// The sector that begins with this.
+pub fn sector_with(disk: &Disk, start: &[u8]) -> u32 {
+    let bytes = fs::read(disk.path()).unwrap();
+    let found = bytes
+        .chunks_exact(512)
+        .position(|sector| sector.starts_with(start));
+    u32::try_from(found.unwrap()).unwrap()
+}

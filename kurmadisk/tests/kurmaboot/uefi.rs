@@ -87,3 +87,64 @@ fn disks_without_slots_boot_the_files_of_a() {
         boots(&serial, ENTERED, COMMAND_LINE, &initrd(300_001));
     }
 }
+
+/// The demonstration kernel shows a question mark for each unit of UTF-16 beyond ASCII.
+#[test]
+fn a_command_line_in_utf_8_becomes_utf_16() {
+    let text = "one=\u{e9} two=\u{20ac} three=\u{1f40e} broken=".as_bytes();
+    let text = [text, &[0xc3, b'.', 0xff, b'.', 0xe2, 0x82]].concat();
+    let disk = Parts::new(Table::Gpt).file("cmdline", Some(text)).build();
+    let serial = disk.machine(Firmware::Uefi).run_to_end().unwrap();
+    said(
+        &serial,
+        &["command line: one=? two=? three=?? broken=?.?.?"],
+    );
+}
+
+#[test]
+fn what_is_wrong_with_the_files_is_said() {
+    for (file, content, line) in [
+        ("vmlinuz-a", None, "/kurmaos/vmlinuz-a is missing"),
+        (
+            "vmlinuz-a",
+            Some(vec![0; 70_000]),
+            "/kurmaos/vmlinuz-a is no kernel that the firmware can start",
+        ),
+        (
+            "cmdline",
+            Some(vec![b'x'; 5000]),
+            "/kurmaos/cmdline is too long for the kernel",
+        ),
+    ] {
+        let disk = Parts::new(SLOT_A).file(file, content).build();
+        let serial = disk
+            .machine(Firmware::Uefi)
+            .run_until("back to the firmware")
+            .unwrap();
+        said(
+            &serial,
+            &[
+                "slot KURMA-A",
+                line,
+                "no other slot is bootable",
+                "back to the firmware",
+            ],
+        );
+    }
+}
+
+#[test]
+fn without_a_command_line_and_an_initrd_it_boots_too() {
+    let disk = Parts::new(SLOT_A)
+        .file("cmdline", None)
+        .file("initrd-a", Some(Vec::new()))
+        .build();
+    let serial = disk.machine(Firmware::Uefi).run_to_end().unwrap();
+    said(
+        &serial,
+        &[
+            "command line: kurma.booted=PARTLABEL=KURMA-A",
+            "initrd: none",
+        ],
+    );
+}

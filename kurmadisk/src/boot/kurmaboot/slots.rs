@@ -35,11 +35,13 @@ const SUCCESSFUL: u32 = 1 << 24;
 
 /// What names the booted slot on the kernel's command line; its label follows.
 const BOOTED: &str = "kurma.booted=PARTLABEL=";
-const BOOTED_LEN: u32 = BOOTED.len() as u32;
+const BOOTED_LEN: u32 = 23;
+const _: () = assert!(BOOTED_LEN as usize == BOOTED.len());
 /// Bytes that are appended to a command line at most: a space, this, and the longest label.
 pub(in crate::boot) const MAX_APPENDED: usize = 1 + BOOTED.len() + NAME_UNITS as usize;
 /// Bytes of the longest command line.
-const MAX_LEN: u32 = MAX_COMMAND_LINE as u32;
+const MAX_LEN: u32 = 2047;
+const _: () = assert!(MAX_LEN as usize == MAX_COMMAND_LINE);
 
 labels! {
     /// Routines of this module alone.

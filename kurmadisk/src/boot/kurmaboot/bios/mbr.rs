@@ -1,7 +1,7 @@
 //! The boot code of the MBR: loads stage 2 by its place on the disk, which is known when the image is made.
 
 use iced_x86::code_asm::{
-    CodeAssembler, ah, al, ax, bx, cl, cs, ds, dword_ptr, dx, es, si, sp, ss,
+    CodeAssembler, ah, al, ax, bp, bx, cl, cs, ds, dword_ptr, dx, es, si, sp, ss,
 };
 use iced_x86::{Code, Instruction};
 
@@ -10,10 +10,14 @@ use super::memory_map::{MBR, STAGE2};
 use super::serial;
 use super::{MAGIC, MAGIC_OFFSET};
 
+/// Attempts at reading stage 2.
+const ATTEMPTS: u32 = 3;
+
 /// The machine code, for a stage 2 of so many sectors from this one on.
 pub(super) fn assemble(lba: u64, sectors: u16) -> Asm<Vec<u8>> {
     let mut a = CodeAssembler::new(16)?;
     let (no_lba, unreadable, absent) = (a.create_label(), a.create_label(), a.create_label());
+    let read = a.create_label();
     let (print, packet) = (a.create_label(), a.create_label());
     a.cli()?;
     a.xor(ax, ax)?;
@@ -46,13 +50,20 @@ pub(super) fn assemble(lba: u64, sectors: u16) -> Asm<Vec<u8>> {
     place(&mut a, packet)?;
     a.pop(si)?;
     a.pop(dx)?;
-    a.push(dx)?;
+    a.mov(bp, ATTEMPTS)?;
+    let attempt = here(&mut a)?;
     a.mov(ax, 0x4200)?;
     a.int(0x13)?;
-    a.jc(unreadable)?;
+    a.jnc(read)?;
+    // AH=0: reset the disk.
+    a.mov(ah, 0)?;
+    a.int(0x13)?;
+    a.dec(bp)?;
+    a.jnz(attempt)?;
+    a.jmp(unreadable)?;
+    place(&mut a, read)?;
     a.cmp(dword_ptr(STAGE2 + MAGIC_OFFSET).es(), MAGIC)?;
     a.jne(absent)?;
-    a.pop(dx)?;
     a.add_instruction(Instruction::with_far_branch(Code::Jmp_ptr1616, 0, STAGE2)?)?;
 
     for (label, text) in [

@@ -76,7 +76,9 @@ pub(super) fn assemble() -> Asm<(Vec<u8>, Real)> {
     Ok((part, real))
 }
 
-const GDT_LIMIT: u8 = (size_of_val(&GDT) - 1) as u8;
+/// The offset of the GDT's last byte.
+const GDT_LIMIT: u8 = 39;
+const _: () = assert!(GDT_LIMIT as usize + 1 == size_of_val(&GDT));
 
 /// An address in the first 64 KiB.
 fn low(address: u64) -> u32 {

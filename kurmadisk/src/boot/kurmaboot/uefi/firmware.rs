@@ -31,10 +31,10 @@ pub(super) const UNLOAD_IMAGE: u32 = 0xe0;
 pub(super) const STALL: u32 = 0xf8;
 
 /// Status codes (appendix D).
-pub(super) const LOAD_ERROR: u64 = 1 << 63 | 1;
-pub(super) const BUFFER_TOO_SMALL: u64 = 1 << 63 | 5;
-pub(super) const NOT_FOUND: u64 = 1 << 63 | 14;
-pub(super) const SECURITY_VIOLATION: u64 = 1 << 63 | 26;
+pub(super) const LOAD_ERROR: u64 = 0x8000_0000_0000_0001;
+pub(super) const BUFFER_TOO_SMALL: u64 = 0x8000_0000_0000_0005;
+pub(super) const NOT_FOUND: u64 = 0x8000_0000_0000_000e;
+pub(super) const SECURITY_VIOLATION: u64 = 0x8000_0000_0000_001a;
 
 /// A GUID of the firmware's (appendix A).
 pub(super) struct Guid(u32, u16, u16, [u8; 8]);

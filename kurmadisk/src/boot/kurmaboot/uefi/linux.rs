@@ -4,8 +4,8 @@
 //! file 2); the kernel's `Documentation/admin-guide/efi-stub.rst` and `include/linux/efi.h`.
 
 use iced_x86::code_asm::{
-    al, ax, dword_ptr, eax, ecx, edi, edx, esi, ptr, qword_ptr, r8, r8d, r9, r9d, r10, r11, r14,
-    r15, rax, rbp, rbx, rcx, rdi, rdx, rsi, rsp, word_ptr,
+    ax, byte_ptr, dword_ptr, eax, ecx, edi, edx, esi, ptr, qword_ptr, r8, r8d, r9, r9d, r10, r11,
+    r14, r15, rax, rbp, rbx, rcx, rdi, rdx, rsi, rsp, word_ptr,
 };
 
 use super::super::Shared;
@@ -21,8 +21,8 @@ use super::firmware::{
     handle_protocol, wide,
 };
 use super::vars::{
-    ANSWER, FILE, INITRD_FILE, INITRD_HANDLE, INITRD_SIZE, KERNEL, LOAD_FILE2, NAME, OPTIONS, PATH,
-    WIDE_NAME,
+    ANSWER, FILE, INITRD_FILE, INITRD_HANDLE, INITRD_SIZE, KERNEL, LOAD_FILE2, NAME, OPTIONS,
+    OPTIONS_SIZE, PATH, WIDE_NAME,
 };
 
 /// `EFI_LOADED_IMAGE_PROTOCOL` (9.1.1).
@@ -40,6 +40,8 @@ labels! {
     Private {
         /// Reads the command line: EAX 0, or a message was said.
         load_cmdline,
+        /// Makes load options of the command line.
+        widen,
         /// Finds the initrd and offers it: EAX 0, or a message was said.
         offer_initrd,
         /// Has the firmware load the kernel: EAX 0, or a message was said.
@@ -56,6 +58,7 @@ pub(super) fn emit(e: &mut Emitter, shared: Shared, disk: Disk, files: Files) ->
     let own = Private::declare(&mut e.a);
     boot(e, shared, own)?;
     load_cmdline(e, shared, files, own)?;
+    widen(e, own)?;
     offer_initrd(e, shared, files, own)?;
     load_kernel(e, shared, disk, files, own)?;
     withdraw(e, files, own)?;
@@ -86,8 +89,7 @@ fn boot(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
 }
 
 fn load_cmdline(e: &mut Emitter, shared: Shared, files: Files, own: Private) -> Asm {
-    let (absent, small, fault, unreadable, too_long, good) = (
-        e.a.create_label(),
+    let (absent, small, fault, unreadable, too_long) = (
         e.a.create_label(),
         e.a.create_label(),
         e.a.create_label(),
@@ -124,17 +126,7 @@ fn load_cmdline(e: &mut Emitter, shared: Shared, files: Files, own: Private) -> 
     e.a.call(shared.finish_cmdline)?;
     e.a.test(eax, eax)?;
     e.a.jnz(too_long)?;
-    // Load options are UTF-16. Bytes beyond ASCII become what Latin-1 has in their place.
-    e.a.mov(esi, dword_ptr(r15 + CMDLINE))?;
-    e.a.lea(rdi, ptr(r15 + OPTIONS))?;
-    e.a.mov(ecx, dword_ptr(r15 + CMDLINE_LEN))?;
-    e.a.inc(ecx)?;
-    e.place(good)?;
-    e.a.lodsb()?;
-    e.a.movzx(ax, al)?;
-    e.a.stosw()?;
-    e.a.dec(ecx)?;
-    e.a.jnz(good)?;
+    e.a.call(own.widen)?;
     e.answer(0)?;
     e.place(too_long)?;
     say_line(e, shared, TOO_LONG)?;
@@ -147,6 +139,65 @@ fn load_cmdline(e: &mut Emitter, shared: Shared, files: Files, own: Private) -> 
     e.place(fault)?;
     e.a.call(files.say_fault)?;
     e.answer(1)
+}
+
+/// Load options are UTF-16, and the command line is UTF-8; what is none becomes question marks.
+fn widen(e: &mut Emitter, own: Private) -> Asm {
+    let (next, store, tail, bad) = (
+        e.a.create_label(),
+        e.a.create_label(),
+        e.a.create_label(),
+        e.a.create_label(),
+    );
+    e.place(own.widen)?;
+    e.a.mov(esi, dword_ptr(r15 + CMDLINE))?;
+    e.a.lea(rdi, ptr(r15 + OPTIONS))?;
+    e.place(next)?;
+    e.a.movzx(eax, byte_ptr(rsi))?;
+    e.a.inc(rsi)?;
+    e.a.cmp(eax, 0x80)?;
+    e.a.jb(store)?;
+    // By the first byte: how many follow, EDX, and its own bits.
+    for (followers, lowest, bits) in [(3, 0xf0, 0x07), (2, 0xe0, 0x0f), (1, 0xc2, 0x1f)] {
+        let fewer = e.a.create_label();
+        e.a.cmp(eax, lowest)?;
+        e.a.jb(fewer)?;
+        e.a.and(eax, bits)?;
+        e.a.mov(edx, followers)?;
+        e.a.jmp(tail)?;
+        e.place(fewer)?;
+    }
+    e.place(bad)?;
+    e.a.mov(eax, u32::from(b'?'))?;
+    e.a.jmp(store)?;
+    e.place(tail)?;
+    e.a.movzx(ecx, byte_ptr(rsi))?;
+    e.a.xor(ecx, 0x80)?;
+    e.a.cmp(ecx, 0x40)?;
+    e.a.jae(bad)?;
+    e.a.inc(rsi)?;
+    e.a.shl(eax, 6)?;
+    e.a.or(eax, ecx)?;
+    e.a.dec(edx)?;
+    e.a.jnz(tail)?;
+    // Two surrogates beyond 16 bits.
+    e.a.mov(ecx, eax)?;
+    e.a.sub(ecx, 0x1_0000)?;
+    e.a.jb(store)?;
+    e.a.mov(eax, ecx)?;
+    e.a.shr(eax, 10)?;
+    e.a.add(eax, 0xd800)?;
+    e.a.stosw()?;
+    e.a.and(ecx, 0x3ff)?;
+    e.a.lea(eax, ptr(rcx + 0xdc00))?;
+    e.place(store)?;
+    e.a.stosw()?;
+    e.a.test(eax, eax)?;
+    e.a.jnz(next)?;
+    e.a.lea(rax, ptr(r15 + OPTIONS))?;
+    e.a.sub(rdi, rax)?;
+    e.a.mov(dword_ptr(r15 + OPTIONS_SIZE), edi)?;
+    e.a.ret()
 }
 
 fn offer_initrd(e: &mut Emitter, shared: Shared, files: Files, own: Private) -> Asm {
@@ -249,8 +300,7 @@ fn load_kernel(e: &mut Emitter, shared: Shared, disk: Disk, files: Files, own: P
     e.a.mov(rcx, wide(ANSWER))?;
     e.a.lea(rax, ptr(r15 + OPTIONS))?;
     e.a.mov(qword_ptr(rcx + LOAD_OPTIONS), rax)?;
-    e.a.mov(eax, dword_ptr(r15 + CMDLINE_LEN))?;
-    e.a.lea(eax, ptr(rax + rax + 2))?;
+    e.a.mov(eax, dword_ptr(r15 + OPTIONS_SIZE))?;
     e.a.mov(dword_ptr(rcx + LOAD_OPTIONS_SIZE), eax)?;
     e.answer(0)?;
 

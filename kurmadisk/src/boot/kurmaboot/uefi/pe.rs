@@ -22,7 +22,15 @@ const CHARACTERISTICS: u16 = 0x0002 | 0x0004 | 0x0200;
 /// `IMAGE_DLLCHARACTERISTICS_NX_COMPAT`: no memory needs to be writable and executable.
 const NX_COMPAT: u16 = 0x0100;
 /// Data directories up to the relocations, for which firmware looks; all are empty.
-const DIRECTORIES: u32 = 6;
+const DIRECTORIES: u16 = 6;
+/// Bytes of the MS-DOS header, and of the optional header with the directories.
+const DOS_SIZE: u32 = 0x40;
+const OPTIONAL_SIZE: u16 = 112 + 8 * DIRECTORIES;
+const _: () = assert!(DOS_SIZE as usize == size_of::<DosHeader>());
+const _: () = assert!(
+    OPTIONAL_SIZE as usize
+        == size_of::<OptionalHeader>() + DIRECTORIES as usize * size_of::<DataDirectory>()
+);
 
 /// The image of this code, which was assembled for [`CODE_START`] and is entered at its begin.
 pub(super) fn image(code: &[u8]) -> Vec<u8> {
@@ -39,13 +47,12 @@ fn headers(len: u32, raw: u32) -> Vec<u8> {
     let dos = DosHeader {
         magic: DOS_MAGIC,
         reserved: [0; 0x3a],
-        e_lfanew: U32::new(size_of::<DosHeader>() as u32),
+        e_lfanew: U32::new(DOS_SIZE),
     };
     let directories = [DataDirectory {
         virtual_address: U32::ZERO,
         size: U32::ZERO,
     }; DIRECTORIES as usize];
-    let optional_size = size_of::<OptionalHeader>() + size_of_val(&directories);
     let coff = CoffHeader {
         signature: SIGNATURE,
         machine: U16::new(MACHINE_AMD64),
@@ -53,7 +60,7 @@ fn headers(len: u32, raw: u32) -> Vec<u8> {
         time_date_stamp: U32::ZERO,
         pointer_to_symbol_table: U32::ZERO,
         number_of_symbols: U32::ZERO,
-        size_of_optional_header: U16::new(optional_size as u16),
+        size_of_optional_header: U16::new(OPTIONAL_SIZE),
         characteristics: U16::new(CHARACTERISTICS),
     };
     let section = SectionHeader {
@@ -99,6 +106,6 @@ fn optional(len: u32, raw: u32) -> OptionalHeader {
         dll_characteristics: U16::new(NX_COMPAT),
         stack_and_heap_sizes: [U64::ZERO; 4],
         loader_flags: U32::ZERO,
-        number_of_rva_and_sizes: U32::new(DIRECTORIES),
+        number_of_rva_and_sizes: U32::new(DIRECTORIES.into()),
     }
 }

@@ -31,7 +31,9 @@ pub(super) const PATH_ADDRESS: u32 = END + 0x60;
 /// The file's name in ASCII, 16 bytes, and its path in UTF-16, 64 bytes.
 pub(super) const NAME: u32 = END + 0x68;
 pub(super) const WIDE_NAME: u32 = END + 0x78;
-const OWN_END: u32 = END + 0xb8;
+/// Bytes of the load options, 32 bits.
+pub(super) const OPTIONS_SIZE: u32 = END + 0xb8;
+const OWN_END: u32 = END + 0xbc;
 
 /// Offsets in the memory, behind the variables: two headers, the entries, the command line, the same in
 /// UTF-16, and a device path.
