@@ -105,8 +105,8 @@ impl Nic {
 impl Machine {
     /// The machine that `spec` describes around the disk of `plan`. Its license is read.
     pub fn new(spec: &ImageSpec, plan: &Plan) -> Result<Self, PackageError> {
-        let spec = spec.clone().with_layout().map_err(PackageError::Spec)?;
-        let spec = &spec.machine;
+        let image = spec.clone().with_layout()?;
+        let spec = &image.machine;
         let text = |field: &Option<Located<String>>, name, lines| match field {
             Some(text) => checked_text(text, name, lines).map(Some),
             None => Ok(None),
@@ -132,7 +132,10 @@ impl Machine {
         }
         let nics = nics.into_iter().enumerate();
         Ok(Self {
-            name: text(&spec.name, "name", Lines::One)?.unwrap_or_else(|| plan.name().to_owned()),
+            name: match spec.name.as_ref().or(image.name.as_ref()) {
+                Some(name) => checked_text(name, "name", Lines::One)?,
+                None => plan.name().to_owned(),
+            },
             description: text(&spec.description, "description", Lines::Many)?,
             product: text(&spec.product, "product", Lines::One)?,
             product_url: text(&spec.product_url, "product-url", Lines::One)?,

@@ -101,6 +101,14 @@ fn values_that_cannot_be_are_refused_at_their_place() {
 }
 
 #[test]
+fn an_image_s_name_that_no_description_can_hold_is_refused_unless_the_machine_has_another() {
+    let text = BARE.replace("bare", "a\\u0007b");
+    let said = "test.toml:1:8: name: \"a\\u{7}b\" has the control character '\\u{7}'";
+    assert_eq!(refusal(&text, Target::Ova), said);
+    package(&format!("{text}[machine]\nname = \"ab\"\n"), Target::Ova);
+}
+
+#[test]
 fn a_license_that_is_missing_is_named() {
     let text = format!("{BARE}[machine]\nlicense = \"/nonexistent/LICENSE\"\n");
     let said = refusal(&text, Target::Vmware);

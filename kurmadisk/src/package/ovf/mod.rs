@@ -230,7 +230,8 @@ impl Ovf {
         if let Some(license) = &machine.license {
             xml.element("EulaSection", &[], |xml| {
                 xml.leaf("Info", &[], "The license of what is in the machine");
-                xml.leaf("License", &[], license);
+                // Texts for printers have form feeds, for which XML has no place.
+                xml.leaf("License", &[], &license.replace('\u{c}', ""));
             });
         }
         let image = DiskImage {
