@@ -41,6 +41,7 @@
 //! | `writer` | what takes the windows: files decided in advance, in one piece or several |
 //! | `parts` | images of several files |
 //! | `pool` | work in several threads, results in order |
+//! | `deflate` | deflate streams of blocks |
 //! | `zstd` | zstd's frames |
 //! | `incompressible` | telling content that is not worth deflating |
 //! | `buffer` | memory that begins at a page |
@@ -88,6 +89,8 @@ mod buffer;
 mod choice;
 #[cfg(feature = "compress")]
 pub mod compress;
+#[cfg(feature = "compressed-blocks")]
+mod deflate;
 pub mod emit;
 pub mod error;
 mod format;

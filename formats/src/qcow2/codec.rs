@@ -1,8 +1,9 @@
 //! How clusters are compressed: deflate, or zstd.
 
-use flate2::{Compress, Decompress, FlushCompress, FlushDecompress, Status};
+use flate2::{Compress, Decompress, FlushDecompress};
 
 use super::spec::Compression;
+use crate::deflate::Deflater;
 #[cfg(feature = "qcow2-zstd")]
 use crate::zstd;
 
@@ -24,7 +25,7 @@ impl Compression {
 
 /// Compresses clusters, each by itself.
 pub(super) enum Compressor {
-    Deflate(Compress),
+    Deflate(Deflater),
     #[cfg(feature = "qcow2-zstd")]
     Zstd {
         level: u32,
@@ -38,9 +39,8 @@ impl Compressor {
         let level = level.unwrap_or_else(|| compression.level());
         match compression {
             Compression::Deflate => {
-                let level = flate2::Compression::new(level);
-                let deflate = Compress::new_with_window_bits(level, false, WINDOW_BITS);
-                Self::Deflate(deflate)
+                let make = |level| Compress::new_with_window_bits(level, false, WINDOW_BITS);
+                Self::Deflate(Deflater::new(level, make))
             }
             #[cfg(feature = "qcow2-zstd")]
             Compression::Zstd => Self::Zstd {
@@ -53,12 +53,7 @@ impl Compressor {
     /// Writes the stream of `data` into `place`; its length, if it fits.
     pub(super) fn stream(&mut self, data: &[u8], place: &mut [u8]) -> Option<usize> {
         match self {
-            Self::Deflate(deflate) => {
-                deflate.reset();
-                let status = deflate.compress(data, place, FlushCompress::Finish).ok()?;
-                let len = usize::try_from(deflate.total_out()).ok()?;
-                (status == Status::StreamEnd).then_some(len)
-            }
+            Self::Deflate(deflater) => deflater.stream(data, place),
             #[cfg(feature = "qcow2-zstd")]
             Self::Zstd { level, frame } => {
                 zstd::frame(data, *level, false, frame);

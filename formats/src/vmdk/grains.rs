@@ -1,10 +1,11 @@
 //! Compressing the grains of a disk, in several threads.
 
-use flate2::{Compress, Compression, FlushCompress, Status};
+use flate2::Compress;
 use zerocopy::IntoBytes;
 
 use super::spec::{GRAIN, GRAIN_SECTORS, GrainMarker, SECTOR};
 use crate::blocks::{BATCH, Blocks, Compressor};
+use crate::deflate::Deflater;
 use crate::incompressible::is_incompressible;
 use crate::window::BLOCK;
 
@@ -69,8 +70,7 @@ impl Compressor for Batch {
         let mut start = 0;
         for (grain, data) in grains.iter() {
             let place = &mut self.output[start..start + RECORD_LEN];
-            let deflate = self.deflaters.choose(data);
-            let Some(len) = record(grain, data, deflate, place) else {
+            let Some(len) = record(grain, data, &mut self.deflaters, place) else {
                 self.complete = false;
                 return;
             };
@@ -84,42 +84,37 @@ impl Compressor for Batch {
 
 /// Compressors, used again for each grain.
 struct Deflaters {
-    smaller: Compress,
-    stored: Compress,
+    smaller: Deflater,
+    stored: Deflater,
 }
 
 impl Deflaters {
     fn new(level: u32) -> Self {
         Self {
-            smaller: Compress::new(Compression::new(level), true),
-            stored: Compress::new(Compression::none(), true),
+            smaller: Deflater::new(level, |level| Compress::new(level, true)),
+            stored: Deflater::new(0, |level| Compress::new(level, true)),
         }
     }
 
-    fn choose(&mut self, data: &[u8]) -> &mut Compress {
-        if is_incompressible(data) {
-            &mut self.stored
-        } else {
-            &mut self.smaller
-        }
+    /// Writes the stream of `data` into `room`; its length. Where compressing would take more, it is stored.
+    fn stream(&mut self, data: &[u8], room: &mut [u8]) -> Option<usize> {
+        let worth = !is_incompressible(data);
+        let smaller = worth.then(|| self.smaller.stream(data, room));
+        smaller.flatten().or_else(|| self.stored.stream(data, room))
     }
 }
 
 /// Writes marker, compressed data and padding into `place`; the length of all that.
-fn record(grain: u64, data: &[u8], deflate: &mut Compress, place: &mut [u8]) -> Option<usize> {
+fn record(grain: u64, data: &[u8], deflaters: &mut Deflaters, place: &mut [u8]) -> Option<usize> {
     let (marker, room) = place.split_at_mut(MARKER_LEN);
-    deflate.reset();
-    let status = deflate.compress(data, room, FlushCompress::Finish).ok()?;
-    if status != Status::StreamEnd {
-        return None;
-    }
-    let size = u32::try_from(deflate.total_out()).ok()?;
+    let len = deflaters.stream(data, room)?;
+    let size = u32::try_from(len).ok()?;
     let written = GrainMarker {
         lba: (grain * GRAIN_SECTORS).into(),
         size: size.into(),
     };
     marker.copy_from_slice(written.as_bytes());
-    let used = MARKER_LEN + usize::try_from(size).ok()?;
+    let used = MARKER_LEN + len;
     let end = used.next_multiple_of(SECTOR_LEN);
     place[used..end].fill(0);
     Some(end)
