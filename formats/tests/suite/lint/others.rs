@@ -17,16 +17,25 @@ pub fn cases() -> Vec<Case> {
         case("vdi-sector-size", "1024", vdi(&[(0x168, &[0, 4])])).refused_by(of_vdi),
         case("vdi-sector-size", "logical", vdi(&[(0x1D4, &[0, 4])])),
         case("vdi-allocated-count", "says 77", vdi(&[(0x184, &[77])])).refused_by(Judge::SevenZip),
-        case("qcow2-version", "version 1", qcow2(&[(7, &[1])])).refused_by(of_qcow2),
-        case("qcow2-backing-file", "byte 512", qcow2(&[(14, &[2])])).refused_by(Judge::SevenZip),
-        case("qcow2-data-file", "external", qcow2(&[(79, &[4])])).refused_by(of_qcow2),
+        case("qcow2-version", "version 1", qcow2(&[(7, &[1])]))
+            .refused_by(Judge::OpenStack)
+            .refused_by(of_qcow2),
+        case("qcow2-backing-file", "byte 512", qcow2(&[(14, &[2])]))
+            .refused_by(Judge::OpenStack)
+            .refused_by(Judge::SevenZip),
+        case("qcow2-data-file", "external", qcow2(&[(79, &[4])]))
+            .refused_by(Judge::OpenStack)
+            .refused_by(of_qcow2),
         case("qcow2-encrypted", "method 2", qcow2(&[(35, &[2])])).refused_by(of_qcow2),
-        case("qcow2-extended-l2", "subclusters", qcow2(&[(79, &[16])])),
+        case("qcow2-extended-l2", "subclusters", qcow2(&[(79, &[16])]))
+            .refused_by(Judge::OpenStack),
         case("qcow2-zstd", "zstd", qcow2(&[(79, &[8]), (103, &[112, 1])]))
             .refused_by(Judge::SevenZip),
         case("qcow2-dirty", "dirty", qcow2(&[(79, &[1])])),
         case("qcow2-corrupt", "corrupt", qcow2(&[(79, &[2])])),
-        case("qcow2-unknown-feature", "bit 7", qcow2(&[(79, &[128])])).refused_by(of_qcow2),
+        case("qcow2-unknown-feature", "bit 7", qcow2(&[(79, &[128])]))
+            .refused_by(Judge::OpenStack)
+            .refused_by(of_qcow2),
         case("qcow2-snapshots", "are 1", qcow2(&[(63, &[1])])),
         case("damaged", "block map", vdi(&[(0x154, &[0xFF; 4])])),
         case("unread", "version 2.0", vdi(&[(0x44, &[0, 0, 2, 0])])),

@@ -1,14 +1,16 @@
 //! What this library writes breaks no rule of the platforms that take it.
 
+use kurmadisk_fixtures::oracle;
 use kurmadisk_formats::image::ImageFormat;
 use kurmadisk_formats::lint::{self, Linted, Platform, Severity, judge};
 use kurmadisk_formats::map::DiskMap;
 
 use super::{broken, refused};
-use crate::support::{GIB, MIB, SECTOR, disk, image_file, noise, prose};
+use crate::support::{GIB, MIB, SECTOR, disk, image_file, noise, prose, qemu_name};
 
 /// Drawbacks of a format, or of a file with holes, that no image of it can be without.
-const OF_THE_FORMAT: [&str; 4] = [
+const OF_THE_FORMAT: [&str; 5] = [
+    "qcow2-zstd",
     "vmdk-not-for-esxi",
     "vhd-taken-for-raw",
     "format-detour",
@@ -32,6 +34,7 @@ fn takers(format: ImageFormat) -> &'static [Platform] {
         ImageFormat::Vhd | ImageFormat::Vhdx | ImageFormat::VhdxFixed => {
             &[HyperV, VirtualBox, Aws, OpenStack, Proxmox]
         }
+        ImageFormat::Qcow2Zstd => &[OpenStack, Proxmox],
         _ => &[VirtualBox, OpenStack, Proxmox],
     }
 }
@@ -88,4 +91,21 @@ fn only_azure_minds_an_odd_number_of_sectors() {
     }
     let fixed = look(ImageFormat::VhdFixed, &map);
     assert!(broken(&fixed).contains("vhd-size-not-mib"));
+}
+
+#[test]
+fn openstack_s_own_checks_find_nothing() {
+    let map = disk(20 * MIB, &[(MIB, noise(1, 100_000))]);
+    let dir = tempfile::tempdir().unwrap();
+    for &format in ImageFormat::ALL.iter().filter(|format| !format.has_parts()) {
+        let path = image_file(dir.path(), format, &map);
+        let taken_for = oracle::openstack_checks(&path).unwrap();
+        let expected = match format {
+            // There is no footer at its begin.
+            ImageFormat::VhdFixed => "raw",
+            ImageFormat::Vhd => "vhd",
+            format => qemu_name(format),
+        };
+        assert_eq!(taken_for, expected, "{format}");
+    }
 }

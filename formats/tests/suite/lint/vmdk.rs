@@ -55,28 +55,35 @@ pub fn cases() -> Vec<Case> {
             "vmdk-subformat",
             "monolithicFlat",
             DESCRIPTOR.as_bytes().to_vec(),
-        ),
-        case("vmdk-descriptor-place", "sector 2", moved_descriptor()).refused_by(qemu),
+        )
+        .refused_by(Judge::OpenStack),
+        case("vmdk-descriptor-place", "sector 2", moved_descriptor())
+            .refused_by(Judge::OpenStack)
+            .refused_by(qemu),
         case(
             "vmdk-descriptor-lines",
             "not ASCII",
             patched(&[(512 + 3, &[0xC4])]),
-        ),
+        )
+        .refused_by(Judge::OpenStack),
         case(
             "vmdk-descriptor-lines",
             "no extent",
             edited("RW 143362 SPARSE \"disk.img\"", "#"),
-        ),
+        )
+        .refused_by(Judge::OpenStack),
         case(
             "vmdk-descriptor-lines",
             "a/k.img",
             edited("disk.img", "a/k.img"),
-        ),
+        )
+        .refused_by(Judge::OpenStack),
         case(
             "vmdk-descriptor-lines",
             "encoding of",
             descriptor("version=1", "encoding of text"),
-        ),
+        )
+        .refused_by(Judge::OpenStack),
         case(
             "vmdk-descriptor-head",
             "# Disk Description",
