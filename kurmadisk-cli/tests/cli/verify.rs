@@ -1,10 +1,12 @@
 //! `kurmadisk verify`: what it says, and what it exits with.
 
-use kurmadisk_fixtures::oracle;
+use std::fs;
+
+use kurmadisk_fixtures::oracle::{self, Unpacker};
 use serde_json::Value;
 
 use super::Bench;
-use super::common::{FORMATS, json};
+use super::common::{FORMATS, json, judged};
 
 /// A bench with a raw disk of 64 MiB.
 fn bench() -> Bench {
@@ -152,5 +154,44 @@ fn every_format_that_is_written_is_taken_by_somebody() {
         bench.run(convert).assert().success();
         let report = json(&mut bench.run(["verify", "--for", for_all, &image, "--json"]));
         assert_eq!(report["disks"][0]["size"], 64 << 20, "{format}");
+    }
+}
+
+#[test]
+fn packages_are_taken_by_their_platforms() {
+    let bench = Bench::new();
+    bench.write(
+        "kurmadisk.toml",
+        "name = \"box\"\nlayout = \"efi\"\nroot = \"tree\"\n",
+    );
+    let targets = "vmware,ova,virtualbox,openstack,aws,gce,azure,hyperv,proxmox";
+    let package = [
+        "package", targets, "--size", "1 GiB", "-o", "out", "--quiet",
+    ];
+    bench.run(package).assert().success();
+    for name in ["vmware", "virtualbox", "openstack", "hyperv"] {
+        let into = bench.join(name);
+        fs::create_dir(&into).unwrap();
+        let zip = bench.join(&format!("out/box-{name}.zip"));
+        judged(Unpacker::Unzip.unpack(&zip, &into));
+    }
+    for (platforms, file) in [
+        ("vmware,virtualbox,aws,proxmox", "out/box.ova"),
+        ("vmware", "vmware/box-vmware/box.vmx"),
+        ("virtualbox", "virtualbox/box-virtualbox/box.ovf"),
+        ("openstack", "openstack/box-openstack/box.qcow2"),
+        ("hyperv", "hyperv/box-hyperv/box.vhdx"),
+        ("aws", "out/box-aws/box.vmdk"),
+        ("gce", "out/box-gce.tar.gz"),
+        ("azure", "out/box-azure.vhd"),
+        ("proxmox", "out/box-proxmox/box.qcow2"),
+    ] {
+        let report = json(&mut bench.run(["verify", "--for", platforms, file, "--json"]));
+        assert_eq!(report["disks"][0]["size"], 1 << 30, "{file}");
+        let warnings = report["findings"].as_array().unwrap();
+        let of_host = |finding: &Value| {
+            finding["rule"] == "host-sparse" || finding["rule"] == "vmdk-not-for-esxi"
+        };
+        assert!(warnings.iter().all(of_host), "{file}: {warnings:?}");
     }
 }

@@ -39,7 +39,7 @@ impl Kind {
             Self::Ova => "an OVA",
             Self::Ovf => "an OVF document with files beside it",
             Self::Vmx => "a machine of VMware's",
-            Self::Gce => "an archive of disk.raw",
+            Self::Gce => "a tar archive, as Google Compute Engine takes them",
         }
     }
 
@@ -95,7 +95,7 @@ pub(super) enum Files {
 }
 
 impl Files {
-    /// The file called `name`; `None` when there is none.
+    /// The regular file called `name`; `None` when there is none.
     pub(super) fn open(&self, name: &str) -> io::Result<Option<Window<FileReader>>> {
         match self {
             Self::Archive { file, members } => {
@@ -115,7 +115,7 @@ impl Files {
                         let len = file.len();
                         Window::new(file, 0, len).map(Some)
                     }
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                    Err(error) if is_absence(&error) => Ok(None),
                     Err(error) => Err(error),
                 }
             }
@@ -171,6 +171,12 @@ const OF_FORMATS: [&str; 4] = [
     "vmdk-not-for-esxi",
     "host-sparse",
 ];
+
+/// Whether an error says that there is no such file, or that what is there is none.
+fn is_absence(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidFilename, InvalidInput, NotFound};
+    matches!(error.kind(), NotFound | InvalidInput | InvalidFilename)
+}
 
 /// The text in a file, as far as documents are long.
 pub(super) fn text(file: &impl ReadAt) -> io::Result<String> {

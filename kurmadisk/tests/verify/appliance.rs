@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use kurmadisk::verify::{self, Platform};
+use kurmadisk_fixtures::oracle;
 
 use crate::support::{Appliance, DISK, MIB, assert_breaks, broken, refused};
 
@@ -181,4 +182,57 @@ fn a_changed_disk_has_another_digest() {
         .find(|seen| seen.rule.name == "vmdk-stream-grain")
         .unwrap();
     assert_eq!(grain.place.file.as_deref(), Some(DISK));
+}
+
+/// Damage that other programs mind, too: virt-v2v checks the manifest and looks for the files, Common OVF Tool reads
+/// the document, xmllint its syntax.
+#[test]
+fn other_programs_do_not_take_them_either() {
+    let whole = Appliance::new();
+    oracle::virt_v2v_source("ova", &whole.ova()).unwrap();
+    let mut plain = Appliance::new();
+    plain.manifest = None;
+    plain.order = vec!["a.ovf", DISK];
+    oracle::cot_info(&plain.ova()).unwrap();
+    oracle::xmllint(&whole.path("a.ovf")).unwrap();
+
+    let mut changed = Appliance::new();
+    let wrong = changed.digests().replace(")= ", ")= 0");
+    let wrong: String = wrong
+        .lines()
+        .map(|line| line[..line.len() - 1].to_owned() + "\n")
+        .collect();
+    changed.manifest = Some(("a.mf", Some(wrong)));
+    assert_breaks(&changed.ova(), "ovf-manifest-digest", "a.ovf");
+    assert!(oracle::virt_v2v_source("ova", &changed.ova()).is_err());
+
+    let mut absent = Appliance::new();
+    absent.manifest = None;
+    absent.order = vec!["a.ovf"];
+    assert_breaks(&absent.ova(), "ovf-file-missing", DISK);
+    assert!(oracle::virt_v2v_source("ova", &absent.ova()).is_err());
+    assert!(oracle::cot_info(&absent.ova()).is_err());
+
+    for (rule, old, new) in [
+        (
+            "ovf-file-ref",
+            "ovf:fileRef=\"file1\"",
+            "ovf:fileRef=\"file2\"",
+        ),
+        ("ovf-disk-unknown", "ovf:/disk/vmdisk1", "ovf:/disk/vmdisk2"),
+    ] {
+        let mut broken = Appliance::new();
+        broken.manifest = None;
+        broken.order = vec!["a.ovf", DISK];
+        broken.edit(old, new);
+        assert_breaks(&broken.ova(), rule, "2");
+        assert!(
+            oracle::virt_v2v_source("ova", &broken.ova()).is_err(),
+            "{rule}"
+        );
+    }
+    let mut torn = Appliance::new();
+    torn.edit("</Envelope>", "</Envelop>");
+    assert_breaks(&torn.loose(), "ovf-xml", "");
+    assert!(oracle::xmllint(&torn.loose()).is_err());
 }
