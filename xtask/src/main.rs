@@ -1,4 +1,5 @@
-//! The tasks of this checkout: `cargo xtask test`, `lint`, `inputs`, `bench`, `compare`, `soak`.
+//! The tasks of this checkout: `cargo xtask test`, `lint`, `inputs`, `bench`, `compare`, `soak`,
+//! `boot-matrix`.
 //!
 //! People and CI run the same ones. They build with cargo and run the `kurmadisk` command as a process, so
 //! they link nothing of what they test.
@@ -65,6 +66,8 @@ enum Task {
         #[arg(long, default_value_t = 1_000_000)]
         names: usize,
     },
+    /// Boot from every kind of disk, in every memory, with a large initrd, and with the power cut a hundred times
+    BootMatrix,
     /// The benchmark's floor: read every regular file of TREE, write them all to OUT
     #[command(hide = true)]
     Floor {
@@ -86,6 +89,7 @@ fn main() -> ExitCode {
         } => bench::run(runs, baselines_only),
         Task::Compare { write, mke2fs } => compare::run(write, mke2fs),
         Task::Soak { names } => soak::run(names),
+        Task::BootMatrix => boot_matrix(),
         Task::Floor { tree, out } => bench::floor::run(&tree, &out),
     };
     match outcome {
@@ -100,6 +104,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn boot_matrix() -> Outcome {
+    requirements::ensure()?;
+    let mut tests = cargo::cargo();
+    tests.args(["test", "-p", "kurmadisk", "--test", "kurmaboot"]);
+    // One machine at a time: they measure moments.
+    tests.args(["--", "--ignored", "--test-threads", "1"]);
+    cargo::run("the boot matrix", &mut tests)
 }
 
 fn inputs() -> Outcome {

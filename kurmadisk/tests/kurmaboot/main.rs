@@ -2,6 +2,9 @@
 
 mod bios;
 mod faults;
+mod init;
+mod linux;
+mod matrix;
 mod slots;
 mod support;
 mod uefi;

@@ -15,10 +15,10 @@ const SECTOR: u64 = 512;
 const ENTRY: u64 = 128;
 /// Sectors of a table's entries.
 const ENTRY_SECTORS: u64 = 32;
-const INITRD_B: usize = 123_457;
+pub const INITRD_B: usize = 123_457;
 
 /// Both slots have files, and initrds that tell them apart.
-fn two_slots(a: &'static str, b: &'static str) -> Parts {
+pub fn two_slots(a: &'static str, b: &'static str) -> Parts {
     Parts::new(Table::Slots(a, b))
         .file("vmlinuz-b", Some(demo::bz_image().unwrap()))
         .file("initrd-b", Some(initrd(INITRD_B)))
