@@ -167,16 +167,23 @@ impl ImageFormat {
     }
 
     /// The names of the files of such an image beside its own, in whose folder they will lie.
+    #[cfg_attr(
+        not(feature = "vmdk"),
+        expect(unused_variables, reason = "every image is one file")
+    )]
     pub fn other_files(
         self,
         disk: &DiskMap,
         options: &ImageOptions,
     ) -> Result<Vec<String>, PlaceError> {
-        let Writer::Parts(parts) = self.format().writer else {
-            return Ok(Vec::new());
-        };
-        let parts = parts(disk, options)?.into_iter();
-        Ok(parts.skip(1).map(|part| part.name).collect())
+        match self.format().writer {
+            #[cfg(feature = "vmdk")]
+            Writer::Parts(parts) => {
+                let parts = parts(disk, options)?.into_iter();
+                Ok(parts.skip(1).map(|part| part.name).collect())
+            }
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// Writes an image of `disk` into `out`, in one ascending pass over the disk.

@@ -121,13 +121,11 @@ fn manifests_are_read_to_the_letter() {
     let sums = right.replace("SHA256(a.ovf)= ", "");
     assert_breaks(&with(sums), "ovf-manifest-syntax", "line 1");
     // Capital digits are digits.
-    let capitals: String = right
-        .lines()
-        .map(|line| {
-            let (name, digest) = line.split_once(")= ").unwrap();
-            format!("{name})= {}\r\n", digest.to_ascii_uppercase())
-        })
-        .collect();
+    let lines = right.lines().map(|line| {
+        let (name, digest) = line.split_once(")= ").unwrap();
+        format!("{name})= {}", digest.to_ascii_uppercase())
+    });
+    let capitals = lines.collect::<Vec<_>>().join("\r\n") + "\r\n";
     assert_eq!(
         broken(&verify::file(&with(capitals)).unwrap()),
         BTreeSet::new()
