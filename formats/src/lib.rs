@@ -98,7 +98,7 @@ pub mod host;
 pub mod image;
 mod image_files;
 mod image_store;
-#[cfg(feature = "compressed-blocks")]
+#[cfg(any(feature = "compress", feature = "compressed-blocks"))]
 mod incompressible;
 pub mod lint;
 pub mod map;

