@@ -27,10 +27,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use kurmadisk::formats::error::chain;
+use kurmadisk::formats::host;
 
 use args::{Args, Command};
 
 fn main() -> ExitCode {
+    host::allow_open_files();
     let said = match Args::parse().command {
         Command::Build(args) => build::run(&args),
         Command::Package(args) => package::run(&args),

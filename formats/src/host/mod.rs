@@ -20,8 +20,8 @@ use std::ops::Range;
 use std::path::Path;
 
 pub use system::{
-    attributes, create_unnamed, data_ranges, link_unnamed, open_regular, read_dir, read_exact_at,
-    read_link, stamp, stat, write_all_at,
+    allow_open_files, attributes, create_unnamed, data_ranges, link_unnamed, open_regular,
+    read_dir, read_exact_at, read_link, stamp, stat, write_all_at,
 };
 
 use crate::map::FileStamp;
@@ -120,6 +120,7 @@ pub struct HostAttributes {
 
 /// The signatures every system's module must have.
 const _: () = {
+    let _: fn() = allow_open_files;
     let _: fn(&Path) -> io::Result<File> = open_regular;
     let _: fn(&File) -> io::Result<FileStamp> = stamp;
     let _: fn(&Path) -> io::Result<HostStat> = stat;

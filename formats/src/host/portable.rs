@@ -16,6 +16,9 @@ fn position_lock() -> MutexGuard<'static, ()> {
     LOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Nothing here: no limit is known.
+pub fn allow_open_files() {}
+
 /// Opens a regular file for reading.
 pub fn open_regular(path: &Path) -> io::Result<File> {
     // Asked first: opening something else could wait for its other end.

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, SeekFrom, seek};
 use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::{HostAttributes, HostEntry, HostKind, HostStat};
 use crate::map::FileStamp;
@@ -33,6 +34,18 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
             "not a regular file",
         ))
     }
+}
+
+/// Lets this process have as many files open as its user may have; what hinders that shows when they are opened.
+///
+/// A disk in files of 2 GiB each is more of them than many systems allow unasked.
+pub fn allow_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    let _ = setrlimit(Resource::Nofile, most);
 }
 
 /// What an open file is, to recognise it by.

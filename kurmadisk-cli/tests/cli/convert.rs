@@ -170,6 +170,33 @@ fn images_of_qemu_are_converted() {
 }
 
 #[test]
+fn disks_in_many_files_need_no_higher_limit_of_open_ones() {
+    const GIB: u64 = 1 << 30;
+    let bench = Bench::new();
+    let raw = bench.join("disk.raw");
+    let file = File::create(&raw).unwrap();
+    file.set_len(100 * GIB).unwrap();
+    for at in [0, 50 * GIB, 100 * GIB - 512] {
+        file.write_all_at(&[7; 512], at).unwrap();
+    }
+    // The soft limit alone; 51 files are more than that.
+    let convert = |arguments: &[&str]| {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "ulimit -Sn 40; exec \"$0\" convert \"$@\""]);
+        shell.arg(env!("CARGO_BIN_EXE_kurmadisk")).args(arguments);
+        let done = shell.current_dir(bench.path()).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    };
+    convert(&["disk.raw", "split.vmdk", "--format", "vmdk-split"]);
+    assert_eq!(files(&bench, "split-s").len(), 51);
+    convert(&["split.vmdk", "again.raw"]);
+    for (image, format) in [("split.vmdk", "vmdk"), ("again.raw", "raw")] {
+        let image = bench.join(image);
+        judged(oracle::qemu_img_compare(&raw, "raw", &image, format));
+    }
+}
+
+#[test]
 fn a_block_device_is_converted() {
     let bench = Bench::new();
     let raw = sample(&bench);
