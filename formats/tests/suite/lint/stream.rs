@@ -6,12 +6,21 @@ use super::surgery::{Stream, bare, bloated, patched, put};
 use super::{Case, Judge, broken, case, look, sample_image};
 
 pub fn cases() -> Vec<Case> {
+    let mut cases = markers();
+    cases.extend(grains());
+    cases
+}
+
+/// The sample, put together in another way.
+fn stream(change: fn(&mut Stream)) -> Vec<u8> {
+    let mut stream = Stream::new();
+    change(&mut stream);
+    stream.bytes()
+}
+
+/// Markers and what they announce.
+fn markers() -> Vec<Case> {
     let whole = Stream::new().bytes();
-    let stream = |change: fn(&mut Stream)| {
-        let mut stream = Stream::new();
-        change(&mut stream);
-        stream.bytes()
-    };
     let seven = Judge::SevenZip;
     let qemu = Judge::Qemu("vmdk");
     let mut trailing = whole.clone();
@@ -63,6 +72,15 @@ pub fn cases() -> Vec<Case> {
         .refused_by(Judge::OpenStack)
         .refused_by(qemu),
         case("vmdk-stream-marker", "no such thing", nonsense).refused_by(seven),
+    ]
+}
+
+/// Grains, and the tables that name them.
+fn grains() -> Vec<Case> {
+    let whole = Stream::new().bytes();
+    let table = marker_of_tables(&whole);
+    let (seven, qemu) = (Judge::SevenZip, Judge::Qemu("vmdk"));
+    vec![
         case(
             "vmdk-stream-grain-size",
             "bytes compressed",

@@ -20,6 +20,13 @@ fn edited(old: &str, new: &str) -> Vec<u8> {
 }
 
 pub fn cases() -> Vec<Case> {
+    let mut cases = headers();
+    cases.extend(descriptors());
+    cases
+}
+
+/// Headers and grain tables.
+fn headers() -> Vec<Case> {
     let sparse = sample_image(ImageFormat::Vmdk);
     let (copy, directory) = (number::<8>(&sparse, 48), number::<8>(&sparse, 56));
     let second = directory * SECTOR + 4;
@@ -51,6 +58,14 @@ pub fn cases() -> Vec<Case> {
         ),
         case("vmdk-not-for-esxi", "monolithicSparse", sparse.clone()),
         case("vmdk-not-stream", "monolithicSparse", sparse),
+    ]
+}
+
+/// Descriptors, embedded and by themselves.
+fn descriptors() -> Vec<Case> {
+    let qemu = Judge::Qemu("vmdk");
+    let patched = |patches: &[(u64, &[u8])]| patched(ImageFormat::Vmdk, patches);
+    vec![
         case(
             "vmdk-subformat",
             "monolithicFlat",
