@@ -3,6 +3,7 @@
 use std::io;
 
 use byteorder::LittleEndian;
+use zerocopy::little_endian::U32;
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::spec::{
@@ -36,6 +37,10 @@ crate::lint_rules! {
         refused [HyperV VirtualBox Aws OpenStack Proxmox], warned [Gce],
         "the image holds only what differs from another one",
         "merge both: `Merge-VHD`";
+    SECTOR_SIZE = "vhdx-sector-size",
+        refused [OpenStack Proxmox], warned [],
+        "QEMU opens VHDX images with logical sectors of 512 bytes only",
+        "use qcow2 or raw for disks with larger sectors";
     LAST_BLOCK = "vhdx-last-block",
         refused [], warned [HyperV VirtualBox],
         "blocks are whole in the file, the last one too",
@@ -162,11 +167,18 @@ fn items(file: &dyn ReadAt, region: u64, seen: &mut Observations) -> io::Result<
         let at = region.saturating_add(entry.offset.get().into());
         let id = spec::guid(entry.id);
         if id == spec::FILE_PARAMETERS {
-            let [size, flags]: [zerocopy::little_endian::U32; 2] = read(file, at)?;
+            let [size, flags]: [U32; 2] = read(file, at)?;
             block = Some(size.get());
             if flags.get() & spec::HAS_PARENT != 0 {
                 seen.add(PARENT, Place::at("file parameters", at + 4), || {
                     "it has a parent".to_owned()
+                });
+            }
+        } else if id == spec::LOGICAL_SECTOR {
+            let size: U32 = read(file, at)?;
+            if size.get() != 512 {
+                seen.add(SECTOR_SIZE, Place::at("logical sector size", at), || {
+                    format!("{size} bytes")
                 });
             }
         } else if id == spec::DISK_ID {

@@ -1,9 +1,10 @@
 //! VHD and VHDX files that break rules.
 
+use kurmadisk_fixtures::oracle;
 use kurmadisk_formats::image::ImageFormat;
 
 use super::surgery::{patched, put};
-use super::{Case, Judge, case, sample_image};
+use super::{Case, Judge, case, sample, sample_image};
 use crate::support::{KIB, MIB, crc32c, disk, image, number, options};
 
 /// The VHD with these bytes in its footer, and in the footer's copy when there is one; its checksums right.
@@ -156,6 +157,7 @@ fn vhdx() -> Vec<Case> {
             patched(ImageFormat::Vhdx, &[(items + 4, &[2])]),
         )
         .refused_by(Judge::Qemu("vhdx")),
+        case("vhdx-sector-size", "4096", large_sectors()),
         case("vhdx-last-block", "reach past", cut).refused_by(Judge::SevenZip),
         case(
             "vhdx-null-uuid",
@@ -163,4 +165,21 @@ fn vhdx() -> Vec<Case> {
             patched(ImageFormat::Vhdx, &[(items + 16, &[0; 16])]),
         ),
     ]
+}
+
+/// The disk with sectors of 4096 bytes.
+fn large_sectors() -> Vec<u8> {
+    let mut options = options(1);
+    options.sector_size = 4096;
+    image(ImageFormat::Vhdx, &sample(), &options)
+}
+
+#[test]
+fn qemu_opens_no_disk_with_large_sectors() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("disk.vhdx");
+    std::fs::write(&path, sample_image(ImageFormat::Vhdx)).unwrap();
+    oracle::qemu_img_info_json(&path, "vhdx").unwrap();
+    std::fs::write(&path, large_sectors()).unwrap();
+    assert!(oracle::qemu_img_info_json(&path, "vhdx").is_err());
 }
