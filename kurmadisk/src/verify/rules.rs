@@ -16,7 +16,7 @@ kurmadisk_formats::lint_rules! {
         "the archive can't be read to its end",
         "make or copy it anew";
     OVA_ORDER = "ova-order",
-        refused [Vmware VirtualBox Aws], warned [Proxmox],
+        refused [Vmware VirtualBox], warned [Aws Proxmox],
         "the first file of an OVA must be the OVF document: the archive is read front to back",
         "put it first: `tar --format=ustar -cf X.ova X.ovf X.mf X-disk1.vmdk`";
     OVA_DISK_ORDER = "ova-disk-order",
@@ -41,15 +41,15 @@ kurmadisk_formats::lint_rules! {
         "correct it; `xmllint` tells where";
     OVF_VERSION = "ovf-version",
         refused [Proxmox], warned [Vmware Aws],
-        "Proxmox reads OVF 1 only, and so do most versions of VMware's products",
+        "Proxmox finds nothing in an envelope of another version than 1, and whether others do depends on theirs",
         "write OVF 1: `[target.ova] ovf = \"1.0\"`";
     OVF_CAPACITY = "ovf-capacity",
         refused [Vmware VirtualBox], warned [Aws Proxmox],
         "the capacity in the document must be that of the disk",
         "write the disk's size there, with the unit `byte * 2^0`";
     OVF_CAPACITY_UNITS = "ovf-capacity-units",
-        refused [], warned [Vmware VirtualBox Proxmox],
-        "the one form of a unit that all readers know is `byte * 2^N`",
+        refused [], warned [Proxmox],
+        "Proxmox knows a unit only in the form `byte * 2^N`, and without it not the disk's size",
         "write the disk's size in bytes, with the unit `byte * 2^0`";
     OVF_FORMAT = "ovf-format",
         refused [Vmware VirtualBox], warned [Aws],
@@ -76,8 +76,8 @@ kurmadisk_formats::lint_rules! {
         "a disk's `ovf:fileRef` must be the `ovf:id` of a file",
         "correct it";
     OVF_COMPRESSION = "ovf-compression",
-        refused [VirtualBox Proxmox], warned [Vmware],
-        "files that are compressed or cut into chunks besides are not taken",
+        refused [Proxmox], warned [Vmware VirtualBox Aws],
+        "Proxmox takes the file for the disk's image as it is; of others not all uncompress files or join chunks",
         "put the streamOptimized VMDK in as it is";
     OVF_HOST_RESOURCE = "ovf-host-resource",
         refused [Proxmox], warned [],
