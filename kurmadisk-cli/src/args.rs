@@ -28,6 +28,8 @@ pub enum Command {
     Plan(Box<PlanArgs>),
     /// Tell what an image holds: container, partition table, filesystems
     Inspect(InspectArgs),
+    /// Show the boot slots of a disk, or change one of them
+    Slot(SlotArgs),
     /// Put the disk that an image or a block device holds into images of any format
     Convert(ConvertArgs),
     /// Tell what a platform will refuse of an image or a package, and why
@@ -224,6 +226,38 @@ pub struct VerifyArgs {
     /// Print nothing: the exit code is 0 when nothing is refused, 1 when something is, 2 when that can't be told
     #[arg(long, conflicts_with = "json")]
     pub quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct SlotArgs {
+    /// The image, or a block device; one that is changed is raw
+    pub image: PathBuf,
+    /// The slot that is changed, by the letter its label ends in
+    #[arg(long, value_name = "LETTER", requires = "change")]
+    pub slot: Option<char>,
+    #[command(flatten)]
+    pub change: SlotChange,
+    /// Print the slots as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What becomes of a slot.
+#[derive(Debug, clap::Args)]
+#[group(id = "change", multiple = true, requires = "slot")]
+pub struct SlotChange {
+    /// The slot with the highest priority is tried first, one with 0 never; up to 15
+    #[arg(long, value_name = "N")]
+    pub set_priority: Option<u8>,
+    /// How often it is tried, unless it is successful; up to 15
+    #[arg(long, value_name = "N")]
+    pub set_tries: Option<u8>,
+    /// It has worked: its tries don't count any more
+    #[arg(long)]
+    pub mark_successful: bool,
+    /// It has not worked yet: its tries count
+    #[arg(long, conflicts_with = "mark_successful")]
+    pub clear_successful: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,7 @@
 //! | `args` | the command line's shape |
 //! | `describe` | options, environment and configuration file as one description |
 //! | `inputs` | what an image is made from |
-//! | `build`, `package`, `plan`, `inspect`, `convert`, `verify` | the commands; each gives what is to be printed |
+//! | `build`, `package`, `plan`, `inspect`, `convert`, `verify`, `slot` | the commands; each gives what is to be printed |
 //! | `output` | the file an image goes to |
 //! | `text` | tables and sizes for people |
 
@@ -18,6 +18,7 @@ mod inspect;
 mod output;
 mod package;
 mod plan;
+mod slot;
 mod text;
 mod verify;
 
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Package(args) => package::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Slot(args) => slot::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Verify(args) => return answer(verify::run(&args)),
     };

@@ -30,6 +30,7 @@
 //! | [`fs`] | FAT and ext4 |
 //! | [`boot`] | what makes a disk boot |
 //! | `package` | disks with the machines around them, as platforms take them (feature `packages`) |
+//! | `slot` | the slots of a disk, looked at and changed (feature `inspect`) |
 //! | `inspect` | what an image says of itself (feature `inspect`) |
 //! | `verify` | what platforms will refuse of an image or package (feature `verify`) |
 //! | `place` | [where something is written](spec::Place), for errors |
@@ -52,6 +53,8 @@ pub mod layout;
 pub mod package;
 mod place;
 pub mod plan;
+#[cfg(feature = "inspect")]
+pub mod slot;
 pub mod source;
 pub mod spec;
 pub mod table;

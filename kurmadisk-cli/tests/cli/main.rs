@@ -12,6 +12,7 @@ mod options;
 mod packages;
 mod several;
 mod sizes;
+mod slot;
 mod tree_changes;
 mod trees;
 mod useless;

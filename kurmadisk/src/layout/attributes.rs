@@ -66,6 +66,12 @@ impl Attributes {
         Self(self.0 | flag.mask())
     }
 
+    /// These attributes but for `flag`.
+    #[must_use]
+    pub const fn without(self, flag: AttributeFlag) -> Self {
+        Self(self.0 & !flag.mask())
+    }
+
     /// Whether `flag` is set.
     #[must_use]
     pub const fn has(self, flag: AttributeFlag) -> bool {

@@ -1,6 +1,7 @@
 //! kurmaboot, started by firmware in QEMU from disks whose FAT others made.
 
 mod bios;
+mod change;
 mod faults;
 mod init;
 mod linux;

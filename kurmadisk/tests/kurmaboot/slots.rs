@@ -33,7 +33,7 @@ fn entered(firmware: Firmware) -> &'static str {
 
 /// Starts the machine: it boots this slot.
 #[track_caller]
-fn boots_slot(disk: &Disk, firmware: Firmware, letter: char) -> String {
+pub fn boots_slot(disk: &Disk, firmware: Firmware, letter: char) -> String {
     let serial = disk.machine(firmware).run_to_end().unwrap();
     let initrd = initrd(if letter == 'a' { 300_001 } else { INITRD_B });
     let name = letter.to_ascii_uppercase();

@@ -3,8 +3,14 @@
 mod build;
 #[cfg(feature = "inspect")]
 mod read;
+#[cfg(feature = "inspect")]
+mod rewrite;
 mod spec;
 
 pub(super) use build::build;
 #[cfg(feature = "inspect")]
 pub(super) use read::{Gpt, GptCopies, read_copies};
+#[cfg(feature = "inspect")]
+pub use rewrite::DiskWrite;
+#[cfg(feature = "inspect")]
+pub(crate) use rewrite::set_attributes;

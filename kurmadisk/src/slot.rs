@@ -1,0 +1,228 @@
+//! The slots of a disk: partitions that [`kurmaboot`](crate::boot::kurmaboot) chooses from by their attributes.
+//!
+//! [`read`] lists them, [`change`] changes the attributes of one on a disk, at rest or in use, in an order of
+//! writes that leaves one copy of the table whole at any time.
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use kurmadisk_formats::read_at::{FileReader, ReadAt};
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::layout::{AttributeError, AttributeFlag, Attributes, PartitionType, Scheme};
+pub use crate::table::DiskWrite;
+use crate::table::{self, PartitionTable, TableError};
+
+/// A partition that can be booted from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Slot {
+    /// Number in the table.
+    pub number: u32,
+    /// Name in the table.
+    pub label: String,
+    /// The lower-case letter by which its files are called: the last one of the label.
+    pub letter: char,
+    /// The highest one is tried first, 0 never.
+    pub priority: u8,
+    /// How often it may still be tried.
+    pub tries: u8,
+    /// Whether it has worked; its tries don't count any more.
+    pub successful: bool,
+}
+
+impl Slot {
+    /// Whether the loader may choose it.
+    #[must_use]
+    pub fn is_bootable(&self) -> bool {
+        self.priority > 0 && (self.successful || self.tries > 0)
+    }
+}
+
+/// What shall become of a slot; what is `None` stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// 0 to 15.
+    pub priority: Option<u8>,
+    /// 0 to 15.
+    pub tries: Option<u8>,
+    /// Whether it counts as one that has worked.
+    pub successful: Option<bool>,
+}
+
+/// Slots can't be read or changed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SlotError {
+    /// The partition table.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// An MBR has no slots.
+    #[error("the disk has an MBR; only a GPT has slots")]
+    NoGpt,
+    /// No slot is called so.
+    #[error("the disk has no slot {wanted:?}; there are {there}")]
+    NoSlot {
+        /// The letter that was asked for.
+        wanted: char,
+        /// The letters and labels of those there are.
+        there: String,
+    },
+    /// A value that the attributes can't hold.
+    #[error(transparent)]
+    Attribute(#[from] AttributeError),
+    /// The disk can't be read or written to.
+    #[error("cannot {what} the disk")]
+    Io {
+        /// `open`, `write to` or `flush`.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// The slots of a disk, in the order in which the loader tries those it may choose, then the others.
+///
+/// Fails when there is no GPT, or none that counts.
+pub fn read(disk: &dyn ReadAt) -> Result<Vec<Slot>, SlotError> {
+    let table = table::read(disk)?;
+    let mut slots: Vec<_> = slots(&table)?.into_iter().map(|(slot, _)| slot).collect();
+    slots.sort_by_key(|slot| (!slot.is_bootable(), 15 - slot.priority, slot.number));
+    Ok(slots)
+}
+
+/// Changes the slot whose files have this letter, on the raw disk `path`: an image's file or a block device. What it
+/// is then.
+///
+/// Each of the four writes is flushed to the disk before the next. Fails before the first of them when
+/// there is no such slot, a value is out of its range, or no copy of the table counts.
+pub fn change(path: &Path, letter: char, change: &Change) -> Result<Slot, SlotError> {
+    let io = |what| move |source| SlotError::Io { what, source };
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(io("open"))?;
+    let disk = FileReader::new(file.try_clone().map_err(io("open"))?).map_err(io("open"))?;
+    let (slot, writes) = plan_change(&disk, letter, change)?;
+    for DiskWrite { offset, bytes } in writes {
+        file.seek(SeekFrom::Start(offset)).map_err(io("write to"))?;
+        file.write_all(&bytes).map_err(io("write to"))?;
+        file.sync_data().map_err(io("flush"))?;
+    }
+    Ok(slot)
+}
+
+/// What the slot will be, and what has to be written for it: in this order, each before the next.
+///
+/// Fails as [`change`] does, but for writing.
+pub fn plan_change(
+    disk: &dyn ReadAt,
+    letter: char,
+    change: &Change,
+) -> Result<(Slot, [DiskWrite; 4]), SlotError> {
+    let table = table::read(disk)?;
+    let slots = slots(&table)?;
+    let wanted = letter.to_ascii_lowercase();
+    let Some((slot, attributes)) = slots.iter().find(|(slot, _)| slot.letter == wanted) else {
+        let names = slots
+            .iter()
+            .map(|(slot, _)| format!("{} ({})", slot.letter, slot.label));
+        let there = names.collect::<Vec<_>>().join(", ");
+        let there = if there.is_empty() {
+            "none".to_owned()
+        } else {
+            there
+        };
+        return Err(SlotError::NoSlot {
+            wanted: letter,
+            there,
+        });
+    };
+    let attributes = changed(*attributes, change)?;
+    let size = table.layout.sector_size;
+    let writes = table::set_attributes(disk, size, slot.number, attributes)?;
+    Ok((
+        described(slot.number, &slot.label, slot.letter, attributes),
+        writes,
+    ))
+}
+
+fn changed(mut attributes: Attributes, change: &Change) -> Result<Attributes, SlotError> {
+    if let Some(priority) = change.priority {
+        attributes = attributes.with_priority(priority)?;
+    }
+    if let Some(tries) = change.tries {
+        attributes = attributes.with_tries(tries)?;
+    }
+    attributes = match change.successful {
+        Some(true) => attributes.with(AttributeFlag::Successful),
+        Some(false) => attributes.without(AttributeFlag::Successful),
+        None => attributes,
+    };
+    Ok(attributes)
+}
+
+/// The slots of a table, in the order of their numbers.
+fn slots(table: &PartitionTable) -> Result<Vec<(Slot, Attributes)>, SlotError> {
+    if !matches!(table.layout.scheme, Scheme::Gpt(_)) {
+        return Err(SlotError::NoGpt);
+    }
+    let mut slots: Vec<_> = table
+        .layout
+        .partitions
+        .iter()
+        .filter(|partition| partition.kind == PartitionType::KURMAOS_SLOT)
+        .filter_map(|partition| {
+            let letter = letter(&partition.label)?;
+            let attributes = partition.attributes;
+            let slot = described(partition.number, &partition.label, letter, attributes);
+            Some((slot, attributes))
+        })
+        .collect();
+    slots.sort_by_key(|(slot, _)| slot.number);
+    Ok(slots)
+}
+
+fn described(number: u32, label: &str, letter: char, attributes: Attributes) -> Slot {
+    Slot {
+        number,
+        label: label.to_owned(),
+        letter,
+        priority: attributes.priority(),
+        tries: attributes.tries(),
+        successful: attributes.has(AttributeFlag::Successful),
+    }
+}
+
+/// The letter that a label ends in, if the loader can name it on the command line.
+fn letter(label: &str) -> Option<char> {
+    let plain = label.chars().all(|char| char.is_ascii_graphic());
+    let last = label
+        .chars()
+        .next_back()
+        .filter(char::is_ascii_alphabetic)?;
+    plain.then(|| last.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_are_those_that_the_loader_takes() {
+        for (label, expected) in [
+            ("KURMA-A", Some('a')),
+            ("b", Some('b')),
+            ("KURMA-1", None),
+            ("KURMA A", None),
+            ("K\u{dc}RMA-A", None),
+            ("", None),
+        ] {
+            assert_eq!(letter(label), expected, "{label:?}");
+        }
+    }
+}
