@@ -20,7 +20,7 @@ pub fn run(args: &SlotArgs) -> Result<String, Box<dyn Error>> {
             let reason = "only raw images and block devices can be changed";
             return Err(format!("{name} is {format}; {reason}").into());
         }
-        slot::change(path, letter, &change(&args.change))?;
+        slot::change(path, letter, change(&args.change))?;
     }
     // Opened anew: a store takes no image that changes while it is open.
     let slots = slot::read(&open(path)?.disk()?.reader())?;

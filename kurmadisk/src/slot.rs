@@ -99,7 +99,7 @@ pub fn read(disk: &dyn ReadAt) -> Result<Vec<Slot>, SlotError> {
 ///
 /// Each of the four writes is flushed to the disk before the next. Fails before the first of them when
 /// there is no such slot, a value is out of its range, or no copy of the table counts.
-pub fn change(path: &Path, letter: char, change: &Change) -> Result<Slot, SlotError> {
+pub fn change(path: &Path, letter: char, change: Change) -> Result<Slot, SlotError> {
     let io = |what| move |source| SlotError::Io { what, source };
     let mut file = File::options()
         .read(true)
@@ -122,7 +122,7 @@ pub fn change(path: &Path, letter: char, change: &Change) -> Result<Slot, SlotEr
 pub fn plan_change(
     disk: &dyn ReadAt,
     letter: char,
-    change: &Change,
+    change: Change,
 ) -> Result<(Slot, [DiskWrite; 4]), SlotError> {
     let table = table::read(disk)?;
     let slots = slots(&table)?;
@@ -151,7 +151,7 @@ pub fn plan_change(
     ))
 }
 
-fn changed(mut attributes: Attributes, change: &Change) -> Result<Attributes, SlotError> {
+fn changed(mut attributes: Attributes, change: Change) -> Result<Attributes, SlotError> {
     if let Some(priority) = change.priority {
         attributes = attributes.with_priority(priority)?;
     }

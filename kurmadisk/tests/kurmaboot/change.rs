@@ -39,7 +39,7 @@ fn slot(number: u32, letter: char, priority: u8, tries: u8, successful: bool) ->
 #[test]
 fn an_update_is_tried_and_stays_once_it_was_successful() {
     let disk = two_slots("priority=1,successful", "priority=9,successful,read-only").build();
-    let b = slot::change(&disk.path(), 'B', &TRY_B).unwrap();
+    let b = slot::change(&disk.path(), 'B', TRY_B).unwrap();
     assert_eq!(b, slot(4, 'b', 2, 3, false));
     boots_slot(&disk, Firmware::Bios, 'b');
     assert_eq!(
@@ -50,7 +50,7 @@ fn an_update_is_tried_and_stays_once_it_was_successful() {
         successful: Some(true),
         ..Change::default()
     };
-    slot::change(&disk.path(), 'b', &worked).unwrap();
+    slot::change(&disk.path(), 'b', worked).unwrap();
     for _ in 0..2 {
         boots_slot(&disk, Firmware::Bios, 'b');
     }
@@ -76,7 +76,7 @@ fn from_either_copy_both_are_made() {
             let disk = parts.build();
             let header = if primary { 1 } else { disk.layout.sectors - 1 };
             disk.patch(header * sector_size.bytes() + 60, &[0xff; 8]);
-            slot::change(&disk.path(), 'b', &TRY_B).unwrap();
+            slot::change(&disk.path(), 'b', TRY_B).unwrap();
             assert_eq!(
                 read(&disk),
                 [slot(4, 'b', 2, 3, false), slot(3, 'a', 1, 0, true)]
@@ -95,7 +95,7 @@ fn from_either_copy_both_are_made() {
 fn a_cut_between_any_two_bytes_of_the_writes_loses_nothing() {
     let parts = two_slots("priority=1,successful", "priority=1,tries=1");
     let disk = parts.build();
-    let (_, writes) = slot::plan_change(&reader(&disk), 'b', &TRY_B).unwrap();
+    let (_, writes) = slot::plan_change(&reader(&disk), 'b', TRY_B).unwrap();
     let whole = fs::read(disk.path()).unwrap();
     for n in 0..writes.len() {
         let len = writes[n].bytes.len();
@@ -114,7 +114,7 @@ fn a_cut_between_any_two_bytes_of_the_writes_loses_nothing() {
                 b == old || b == slot(4, 'b', 2, 3, false),
                 "write {n} up to {piece}: {b:?}"
             );
-            slot::change(&disk.path(), 'b', &TRY_B).unwrap();
+            slot::change(&disk.path(), 'b', TRY_B).unwrap();
             oracle::sgdisk_verify(&disk.path()).unwrap();
         }
     }
@@ -124,8 +124,8 @@ fn a_cut_between_any_two_bytes_of_the_writes_loses_nothing() {
 fn what_cannot_be_changed_is_told() {
     let disk = two_slots("", "").build();
     let before = fs::read(disk.path()).unwrap();
-    let told = |letter, change: &Change| slot::change(&disk.path(), letter, change).unwrap_err();
-    let error = told('c', &TRY_B).to_string();
+    let told = |letter, change: Change| slot::change(&disk.path(), letter, change).unwrap_err();
+    let error = told('c', TRY_B).to_string();
     assert!(
         error.contains("no slot 'c'; there are a (KURMA-A), b (KURMA-B)"),
         "{error}"
@@ -134,14 +134,14 @@ fn what_cannot_be_changed_is_told() {
         tries: Some(16),
         ..TRY_B
     };
-    assert!(told('a', &high).to_string().contains("tries=16"));
+    assert!(told('a', high).to_string().contains("tries=16"));
     assert!(before == fs::read(disk.path()).unwrap());
 
     let mbr = Parts::new(Table::Mbr).build();
-    let error = slot::change(&mbr.path(), 'a', &TRY_B).unwrap_err();
+    let error = slot::change(&mbr.path(), 'a', TRY_B).unwrap_err();
     assert!(matches!(error, SlotError::NoGpt));
     let none = Parts::new(Table::Gpt).build();
     assert_eq!(read(&none), []);
-    let error = slot::change(&none.path(), 'a', &TRY_B).unwrap_err();
+    let error = slot::change(&none.path(), 'a', TRY_B).unwrap_err();
     assert!(error.to_string().contains("there are none"), "{error}");
 }
