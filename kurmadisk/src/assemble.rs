@@ -1,4 +1,4 @@
-//! The plan as one extent map (the table, and each filesystem at its partition's place), and as an
+//! The plan as one extent map (the table, and each filesystem and hash tree at its partition's place), and as an
 //! image.
 
 use std::path::Path;
@@ -50,14 +50,17 @@ impl Plan {
             map.insert_bytes(bios.offset, bios.loader.stage2.clone())?;
         }
         for partition in self.partitions() {
-            let Some((volume, tree)) = &partition.volume else {
-                continue;
-            };
-            let number = partition.entry.number;
-            let content = volume
-                .build(tree)
-                .map_err(|source| AssembleError::Volume { number, source })?;
-            map.splice(layout.byte_range(&partition.entry).start, content)?;
+            let start = layout.byte_range(&partition.entry).start;
+            if let Some((volume, tree)) = &partition.volume {
+                let number = partition.entry.number;
+                let content = volume
+                    .build(tree)
+                    .map_err(|source| AssembleError::Volume { number, source })?;
+                map.splice(start, content)?;
+            }
+            if let Some(hashes) = &partition.hashes {
+                map.splice(start + hashes.offset, hashes.area.map.clone())?;
+            }
         }
         Ok(map)
     }

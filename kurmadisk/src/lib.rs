@@ -35,6 +35,7 @@
 //! | `verify` | what platforms will refuse of an image or package (feature `verify`) |
 //! | `place` | [where something is written](spec::Place), for errors |
 //! | `assemble` | the plan as one map, and as an image |
+//! | [`verity`] | hash trees that vouch for filesystems |
 //! | `builder` | [`Builder`] |
 //!
 //! The library never prints, exits, or reads clock, randomness or environment: the same inputs give
@@ -61,6 +62,7 @@ pub mod table;
 pub mod tree;
 #[cfg(feature = "verify")]
 pub mod verify;
+pub mod verity;
 
 pub use assemble::AssembleError;
 pub use builder::Builder;

@@ -4,6 +4,7 @@ use super::error::PlanError;
 use super::identity::Identity;
 use super::locate;
 use super::resolve::Disk;
+use super::verity::Protections;
 use super::volumes::Sizes;
 use crate::layout::{
     DiskLayout, GptScheme, HybridEntry, LayoutRequest, PartitionRequest, PartitionSize,
@@ -15,6 +16,7 @@ use crate::spec::TableKind;
 pub(super) fn arrange(
     disk: &Disk,
     sized: &Sizes,
+    protections: &Protections,
     identity: &Identity,
 ) -> Result<DiskLayout, PlanError> {
     let hybrid = disk.partitions.iter().filter_map(|partition| {
@@ -36,7 +38,7 @@ pub(super) fn arrange(
                 .unwrap_or_else(|| identity.derive_u32("disk signature")),
         },
     };
-    let partitions = disk.partitions.iter().zip(sized.sectors());
+    let partitions = disk.partitions.iter().zip(sized.sectors()).enumerate();
     let request = LayoutRequest {
         sector_size: disk.sector_size,
         scheme,
@@ -44,13 +46,14 @@ pub(super) fn arrange(
         disk_alignment: disk.size_alignment,
         disk_sectors: disk.sectors,
         partitions: partitions
-            .map(|(partition, size)| PartitionRequest {
+            .map(|(index, (partition, size))| PartitionRequest {
                 number: partition.number,
                 label: partition.label.clone(),
                 kind: partition.kind,
                 guid: partition
                     .guid
-                    .unwrap_or_else(|| identity.derive(&format!("partition {}", partition.number))),
+                    .or_else(|| protections.guid(index))
+                    .unwrap_or_else(|| identity.partition(partition.number)),
                 first: partition.first,
                 size: size.map_or(PartitionSize::Rest, PartitionSize::Sectors),
                 attributes: partition.attributes,

@@ -2,6 +2,7 @@
 
 use super::error::PlanError;
 use super::resolve::{Disk, Partition};
+use super::verity;
 use crate::spec::{FilesystemKind, Located, SizeSpec, TableKind};
 
 /// Refuses what this disk could not heed.
@@ -17,6 +18,7 @@ pub(super) fn disk(disk: &Disk) -> Result<(), PlanError> {
         TableKind::Mbr => mbr(disk)?,
     }
     contents(disk)?;
+    verity::check(disk)?;
     disk.partitions.iter().try_for_each(filesystem)
 }
 
@@ -104,7 +106,7 @@ fn contents(disk: &Disk) -> Result<(), PlanError> {
                 let reason = "content needs a filesystem; give it a filesystem type".to_owned();
                 return Err(PlanError::Value(reason).at(content, "content"));
             }
-            if partition.size == SizeSpec::Auto {
+            if partition.size == SizeSpec::Auto && partition.spec.verity.data.is_none() {
                 let reason = "without a filesystem there is nothing to size it by".to_owned();
                 return Err(PlanError::Value(reason).near(partition.spec.size.as_ref(), "size"));
             }

@@ -32,17 +32,21 @@ pub struct Trees {
 /// The tree of each partition, in the order of the partitions; none without a filesystem.
 pub(super) type PartitionTrees = Vec<Option<Tree>>;
 
-pub(super) fn gather(
-    spec: &ImageSpec,
-    disk: &Disk,
-    trees: Trees,
-) -> Result<(PartitionTrees, BootSummary), PlanError> {
-    let made = Metadata {
+/// What nobody describes has these metadata.
+pub(super) fn made(disk: &Disk) -> Metadata {
+    Metadata {
         mode: 0o755,
         mtime: disk.time,
         ..Metadata::default()
-    };
-    let reader = TreeReader::new(spec, &made);
+    }
+}
+
+/// The trees that a description names, or a program brings.
+pub(super) fn read(
+    spec: &ImageSpec,
+    trees: Trees,
+    reader: &TreeReader<'_>,
+) -> Result<Trees, PlanError> {
     let read = |own: Option<Tree>, list: &TreeList, field| match (own, list.0.first()) {
         (Some(_), Some(named)) => {
             let reason = "the program gives a tree itself; name none, or give none".to_owned();
@@ -51,9 +55,22 @@ pub(super) fn gather(
         (Some(tree), None) => Ok(Some(tree)),
         (None, _) => reader.trees(list, field),
     };
-    let root = read(trees.root, &spec.root, "root")?;
-    let oem = read(trees.oem, &spec.oem, "oem")?;
-    let os_release = root.as_ref().and_then(os_release);
+    Ok(Trees {
+        root: read(trees.root, &spec.root, "root")?,
+        oem: read(trees.oem, &spec.oem, "oem")?,
+    })
+}
+
+/// The trees of all partitions, of those that were read. `told` comes behind the command line of a kernel.
+pub(super) fn gather(
+    spec: &ImageSpec,
+    disk: &Disk,
+    trees: Trees,
+    reader: &TreeReader<'_>,
+    told: &str,
+) -> Result<(PartitionTrees, BootSummary), PlanError> {
+    let made = made(disk);
+    let os_release = trees.root.as_ref().and_then(os_release);
     let mut gathered: PartitionTrees = disk
         .partitions
         .iter()
@@ -66,11 +83,11 @@ pub(super) fn gather(
         }
         Ok::<_, PlanError>(())
     };
-    put(Content::Root, root, &spec.root, "root")?;
-    put(Content::Oem, oem, &spec.oem, "oem")?;
-    let boot = stage_boot(spec, disk, &mut gathered, &made, os_release)?;
+    put(Content::Root, trees.root, &spec.root, "root")?;
+    put(Content::Oem, trees.oem, &spec.oem, "oem")?;
+    let boot = stage_boot(spec, disk, &mut gathered, &made, os_release, told)?;
     for file in &spec.files {
-        files::place(file, disk, &mut gathered, &made, &reader)?;
+        files::place(file, disk, &mut gathered, &made, reader)?;
     }
     reader.check_used()?;
     adjust::adjust(spec, disk, &mut gathered)?;
@@ -116,18 +133,18 @@ fn stage_boot(
     gathered: &mut PartitionTrees,
     made: &Metadata,
     os_release: Option<String>,
+    told: &str,
 ) -> Result<BootSummary, PlanError> {
     let content = |path: Option<&Located<std::path::PathBuf>>, field: &str| {
         path.map(|path| host_content(path, field)).transpose()
     };
+    let own = spec.cmdline.as_ref().map(|text| text.value.as_str());
+    // Without a kernel there is nobody to be told.
+    let told = spec.kernel.as_ref().map_or("", |_| told);
     let files = BootFiles {
         kernel: content(spec.kernel.as_ref(), "kernel")?,
         initrd: content(spec.initrd.as_ref(), "initrd")?,
-        cmdline: spec
-            .cmdline
-            .as_ref()
-            .map(|text| text.value.clone())
-            .unwrap_or_default(),
+        cmdline: format!("{}{told}", own.unwrap_or_default()),
         efi_stub: content(spec.efi_stub.as_ref(), "efi-stub")?,
         systemd_boot: content(spec.systemd_boot.as_ref(), "systemd-boot")?,
         slots: disk

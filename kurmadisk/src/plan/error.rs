@@ -14,6 +14,7 @@ use crate::layout::LayoutError;
 use crate::source::ReadError;
 use crate::spec::{Located, Place, SpecError};
 use crate::tree::TreeError;
+use crate::verity::VerityError;
 
 /// A description cannot become a disk.
 #[derive(Debug, Error)]
@@ -89,6 +90,9 @@ pub enum PlanError {
     /// A policy's labels.
     #[error(transparent)]
     FileContexts(#[from] FileContextsError),
+    /// A hash tree.
+    #[error(transparent)]
+    Verity(#[from] VerityError),
     /// The boot files.
     #[error(transparent)]
     Boot(#[from] BootError),

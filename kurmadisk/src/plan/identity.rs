@@ -7,7 +7,7 @@ use uuid::{Uuid, uuid};
 
 use super::contents::PartitionTrees;
 use super::resolve::Disk;
-use crate::spec::ImageSpec;
+use crate::spec::{ImageSpec, VeritySpec};
 use crate::tree;
 
 /// The namespace (RFC 9562, section 5.5) of all identifiers made here.
@@ -44,11 +44,31 @@ impl Identity {
         Uuid::new_v5(&self.0, what.as_bytes())
     }
 
+    /// The GUID of partition `number`.
+    pub fn partition(&self, number: u32) -> Uuid {
+        self.derive(&format!("partition {number}"))
+    }
+
     /// An identifier of 32 bits, never zero.
     pub fn derive_u32(&self, what: &str) -> u32 {
         let [a, b, c, d, ..] = *self.derive(what).as_bytes();
         u32::from_le_bytes([a, b, c, d]).max(1)
     }
+}
+
+/// The keys of a hash tree; nothing for a partition without one.
+fn describe_verity(verity: &VeritySpec) -> String {
+    let Some(data) = &verity.data else {
+        return String::new();
+    };
+    format!(
+        " verity={:?} salt={:?} uuid={:?} blocks={:?}/{:?}",
+        data.value,
+        verity.salt.as_ref().map(|field| &field.value),
+        verity.uuid.as_ref().map(|field| field.value),
+        verity.data_block_size.as_ref().map(|field| field.value),
+        verity.hash_block_size.as_ref().map(|field| field.value),
+    )
 }
 
 /// The description, a line each for the disk and its partitions; paths of the host don't count.
@@ -75,7 +95,7 @@ fn describe(spec: &ImageSpec, disk: &Disk) -> String {
              hybrid={:?} content={:?} fs={:?} label={:?} free={:?} uuid={:?} block={:?} inodes={:?}/{:?} \
              reserved={:?} journal={:?} errors={:?} lost-found={:?} bits={:?} cluster={:?} serial={:?} \
              free-inodes={:?} profile={:?} features={:?} read-only={:?} hash-seed={:?} default-mount-options={:?} \
-             mount-options={:?} inode-size={:?} data-alignment={:?}",
+             mount-options={:?} inode-size={:?} data-alignment={:?}{}",
             partition.number,
             partition.label,
             partition.kind,
@@ -109,6 +129,7 @@ fn describe(spec: &ImageSpec, disk: &Disk) -> String {
             fs.mount_options.as_ref().map(|field| &field.value),
             fs.inode_size.as_ref().map(|field| field.value),
             fs.data_alignment.as_ref().map(|field| field.value),
+            describe_verity(&partition.spec.verity),
         );
     }
     text

@@ -1,5 +1,5 @@
 //! From a description to a plan: every default, size, identity and time is fixed here, and no
-//! content is read.
+//! content is read, but that of filesystems which hash trees protect.
 //!
 //! | file | holds |
 //! |---|---|
@@ -10,6 +10,7 @@
 //! | `adjust` | metadata changed when all is in them |
 //! | `contents` | what goes into the partitions |
 //! | `identity` | identifiers derived from name, seed and a digest of all that |
+//! | `verity` | hash trees, which are made here |
 //! | `volumes` | the filesystems, and the sizes they ask for |
 //! | `arrange` | where the partitions lie |
 //! | `bios` | the loader for BIOS machines, and where it lies |
@@ -29,13 +30,15 @@ mod locate;
 mod report;
 mod resolve;
 mod trees;
+mod verity;
 mod volumes;
 
 use uuid::Uuid;
 
 pub use contents::Trees;
 pub use error::PlanError;
-pub use report::{FileReport, PartitionReport, PlanReport, VolumeReport};
+pub use report::{FileReport, HashesReport, PartitionReport, PlanReport, VolumeReport};
+pub use verity::PlannedHashes;
 
 use crate::boot::BootSummary;
 use crate::fs::Volume;
@@ -44,6 +47,8 @@ use crate::spec::ImageSpec;
 use crate::tree::{Timestamp, Tree};
 pub(crate) use bios::BiosBoot;
 use identity::Identity;
+use trees::TreeReader;
+use verity::Protections;
 
 /// A disk, decided to the last byte; nothing of it is written yet.
 #[derive(Clone, Debug)]
@@ -64,6 +69,8 @@ pub struct PlannedPartition {
     pub entry: PlacedPartition,
     /// Its filesystem and the tree that is in it, if it has one.
     pub volume: Option<(Volume, Tree)>,
+    /// The hash tree in it, if it has one.
+    pub hashes: Option<PlannedHashes>,
 }
 
 impl Plan {
@@ -72,17 +79,33 @@ impl Plan {
         let spec = spec.clone().with_layout()?;
         let disk = resolve::disk(&spec)?;
         check::disk(&disk)?;
-        let (trees, mut boot) = contents::gather(&spec, &disk, trees)?;
-        let identity = Identity::new(&spec, &disk, &trees);
-        let sized = volumes::sizes(&disk, &trees, &identity)?;
-        let layout = arrange::arrange(&disk, &sized, &identity)?;
+        let made = contents::made(&disk);
+        let reader = TreeReader::new(&spec, &made);
+        let trees = contents::read(&spec, trees, &reader)?;
+        let (identity, protections) = if verity::is_asked_for(&disk) {
+            // What boots tells of the hashes, so first it is put together without them.
+            let (trees, _) = contents::gather(&spec, &disk, trees.clone(), &reader, "")?;
+            let identity = Identity::new(&spec, &disk, &trees);
+            let protections = Protections::make(&disk, &trees, &identity)?;
+            (Some(identity), protections)
+        } else {
+            (None, Protections::default())
+        };
+        let told = identity.as_ref();
+        let told = told.map(|identity| protections.command_line(&disk, identity));
+        let (trees, mut boot) =
+            contents::gather(&spec, &disk, trees, &reader, &told.unwrap_or_default())?;
+        let identity = identity.unwrap_or_else(|| Identity::new(&spec, &disk, &trees));
+        let sized = volumes::sizes(&disk, &trees, &protections, &identity)?;
+        let layout = arrange::arrange(&disk, &sized, &protections, &identity)?;
         let bios = if boot.bios {
             bios::loader(&layout)?
         } else {
             None
         };
         boot.bios = bios.is_some();
-        let partitions = volumes::final_plans(&disk, trees, sized, &layout, &identity)?;
+        let mut partitions = volumes::final_plans(&disk, trees, sized, &layout, &identity)?;
+        protections.put_into(&disk, &mut partitions)?;
         Ok(Self {
             name: disk.name,
             identity: identity.image(),

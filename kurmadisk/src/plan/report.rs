@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Plan, PlannedPartition};
+use super::{Plan, PlannedHashes, PlannedPartition};
 use crate::boot::BootMethod;
 use crate::layout::{DiskLayout, EntryReport, Scheme};
 
@@ -44,6 +44,50 @@ pub struct PartitionReport {
     pub entry: EntryReport,
     /// The filesystem, if it has one.
     pub filesystem: Option<VolumeReport>,
+    /// The hash tree, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verity: Option<HashesReport>,
+}
+
+/// A hash tree of a plan.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct HashesReport {
+    /// Number of the partition whose filesystem it protects.
+    pub data_partition: u32,
+    /// What vouches for that, in hexadecimal digits.
+    pub root_hash: String,
+    /// The tree's UUID.
+    pub uuid: String,
+    /// What every block is hashed with, in hexadecimal digits.
+    pub salt: String,
+    /// Bytes that are protected.
+    pub data_size: u64,
+    /// Bytes in a block of data.
+    pub data_block_size: u32,
+    /// Bytes in a block of hashes.
+    pub hash_block_size: u32,
+    /// Where the superblock is, from the partition's begin.
+    pub offset: u64,
+    /// Bytes of superblock and tree.
+    pub size: u64,
+}
+
+impl HashesReport {
+    fn new(hashes: &PlannedHashes) -> Self {
+        let options = &hashes.options;
+        Self {
+            data_partition: hashes.data_partition,
+            root_hash: hashes.area.root_hash.to_string(),
+            uuid: options.uuid.to_string(),
+            salt: data_encoding::HEXLOWER.encode(&options.salt),
+            data_size: hashes.data_len,
+            data_block_size: options.data_block_size,
+            hash_block_size: options.hash_block_size,
+            offset: hashes.offset,
+            size: hashes.area.map.len(),
+        }
+    }
 }
 
 /// A filesystem of a plan.
@@ -147,5 +191,6 @@ fn partition(layout: &DiskLayout, planned: &PlannedPartition, with_files: bool) 
     PartitionReport {
         entry: layout.report(entry),
         filesystem,
+        verity: planned.hashes.as_ref().map(HashesReport::new),
     }
 }

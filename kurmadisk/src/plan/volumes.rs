@@ -21,6 +21,7 @@ use super::error::PlanError;
 use super::identity::Identity;
 use super::locate;
 use super::resolve::{Disk, Partition, whole_sectors};
+use super::verity::Protections;
 
 /// Free space of a filesystem sized for its content, where nothing else is said.
 const FREE: FreeSpec = FreeSpec::Share(PerMille(100));
@@ -57,32 +58,59 @@ impl Sizes {
 pub(super) fn sizes(
     disk: &Disk,
     trees: &PartitionTrees,
+    protections: &Protections,
     identity: &Identity,
 ) -> Result<Sizes, PlanError> {
-    let wanted =
-        disk.partitions
-            .iter()
-            .zip(trees)
-            .map(|(partition, tree)| match (partition.size, tree) {
-                (SizeSpec::Fixed(size), _) => Ok(Wanted::Sectors(size.sectors(disk.sector_size))),
-                (SizeSpec::Auto, Some(tree)) => {
-                    let free = free_space(partition, disk.sector_size)?;
-                    let context = Context {
-                        disk,
-                        partition,
-                        identity,
-                    };
-                    let volume = context.plan(tree, VolumeSize::Auto(free), 0)?;
-                    let sectors = volume.size().div_ceil(disk.sector_size.bytes());
-                    let sectors = sectors.next_multiple_of(disk.partition_alignment.max(1));
-                    Ok(Wanted::Volume {
-                        sectors,
-                        volume: Box::new(volume),
-                    })
-                }
-                (SizeSpec::Auto | SizeSpec::Rest, _) => Ok(Wanted::Rest),
-            });
+    let wanted = disk
+        .partitions
+        .iter()
+        .zip(trees)
+        .enumerate()
+        .map(|(index, (partition, tree))| match (partition.size, tree) {
+            (SizeSpec::Fixed(size), _) => Ok(Wanted::Sectors(size.sectors(disk.sector_size))),
+            (SizeSpec::Auto, Some(tree)) => {
+                let free = free_space(partition, disk.sector_size)?;
+                let context = Context {
+                    disk,
+                    partition,
+                    identity,
+                };
+                let volume = context.plan(tree, VolumeSize::Auto(free), 0)?;
+                let bytes = protections.bytes(index).unwrap_or_default();
+                let sectors = aligned_sectors(disk, bytes.max(volume.size()));
+                Ok(Wanted::Volume {
+                    sectors,
+                    volume: Box::new(volume),
+                })
+            }
+            (SizeSpec::Auto, None) => {
+                let bytes = protections.bytes(index).unwrap_or_default();
+                Ok(Wanted::Sectors(aligned_sectors(disk, bytes)))
+            }
+            (SizeSpec::Rest, _) => Ok(Wanted::Rest),
+        });
     wanted.collect::<Result<_, _>>().map(Sizes)
+}
+
+/// The sectors of a partition for so many bytes.
+fn aligned_sectors(disk: &Disk, bytes: u64) -> u64 {
+    let sectors = bytes.div_ceil(disk.sector_size.bytes());
+    sectors.next_multiple_of(disk.partition_alignment.max(1))
+}
+
+/// A partition's filesystem, as small as its tree allows.
+pub(super) fn smallest(
+    disk: &Disk,
+    partition: &Partition,
+    tree: &Tree,
+    identity: &Identity,
+) -> Result<Volume, PlanError> {
+    let context = Context {
+        disk,
+        partition,
+        identity,
+    };
+    context.plan(tree, VolumeSize::Auto(FreeSpace::Bytes(0)), 0)
 }
 
 /// Plans the filesystems for the partitions as they were placed.
@@ -110,7 +138,11 @@ pub(super) fn final_plans(
             }
             None => None,
         };
-        planned.push(PlannedPartition { entry, volume });
+        planned.push(PlannedPartition {
+            entry,
+            volume,
+            hashes: None,
+        });
     }
     Ok(planned)
 }

@@ -41,7 +41,6 @@ mod names;
 #[cfg(feature = "archives")]
 pub mod oci;
 mod read;
-#[cfg(feature = "archives")]
 pub mod scratch;
 #[cfg(feature = "archives")]
 pub mod tar;
@@ -55,7 +54,7 @@ pub use kind::{SourceKind, UnknownKind};
 pub use names::NameFault;
 pub use read::{SourceTree, Wanted, read};
 
-/// Where the uncompressed copy of an archive goes.
+/// Where what is made while planning goes: the uncompressed copy of an archive, a large hash tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scratch {
     /// Into memory: for what is small.

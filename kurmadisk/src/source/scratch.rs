@@ -1,4 +1,4 @@
-//! Where the uncompressed copy of an archive lies while an image is made of it.
+//! Where what is made while planning lies until an image is made of it.
 
 use std::fs::File;
 use std::io;
@@ -147,7 +147,7 @@ struct OpenScratch {
 impl Content for OpenScratch {
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
         host::read_exact_at(&self.file, offset, buf).map_err(|source| SourceError::Read {
-            path: self.folder.join("(uncompressed copy)"),
+            path: self.folder.join("(scratch copy)"),
             source,
         })
     }

@@ -18,6 +18,7 @@
 //! | `machine` | [`MachineSpec`]: the machine around the disk, in packages |
 //! | `target` | [`Target`], [`TargetSpec`]: what packages are made for |
 //! | `tree` | [`TreeList`]: where trees come from |
+//! | `verity` | [`VeritySpec`]: hash trees that vouch for partitions |
 //! | `value` | values with a syntax of their own: sizes, shares, types |
 //! | `parse` | reading TOML; the built-in layouts |
 
@@ -32,6 +33,7 @@ mod partition;
 mod target;
 mod tree;
 mod value;
+mod verity;
 
 pub use crate::place::Place;
 pub use changes::{IdRanges, Paths, Patterns, TreeChanges};
@@ -54,3 +56,4 @@ pub use value::{
     AttributeNames, FeatureNames, Formats, FreeInodesSpec, FreeSpec, Mode, MountOptionNames, Name,
     Number, PerMille, SizeSpec,
 };
+pub use verity::{Salt, VeritySpec};

@@ -11,6 +11,7 @@ use super::value::{
     AttributeNames, FeatureNames, FreeInodesSpec, FreeSpec, MountOptionNames, Number, PerMille,
     SizeSpec,
 };
+use super::verity::VeritySpec;
 use crate::layout::{PartitionType, Size};
 use crate::place::Place;
 
@@ -43,6 +44,8 @@ pub struct PartitionSpec {
     pub content: Option<Located<Content>>,
     /// How its content is stored.
     pub filesystem: FilesystemSpec,
+    /// The hash tree in it.
+    pub verity: VeritySpec,
     /// Overrides for it (`[[partition.override]]`).
     #[serde(rename = "override")]
     pub overrides: Vec<OverrideSpec>,
@@ -62,6 +65,7 @@ layered!(
         grow,
         content,
         filesystem,
+        verity,
         overrides,
     },
     Self::overrule
