@@ -53,6 +53,12 @@ fn describe(name: &str, report: &ImageReport) -> Result<String, std::fmt::Error>
     let contents: Vec<_> = whole.chain(contents).collect();
     if !contents.is_empty() {
         write!(out, "\n{}", filesystems(&contents))?;
+        for (number, content) in &contents {
+            if let Some(area) = &content.verity {
+                let number = number.map_or_else(String::new, |number| format!(" {number}"));
+                writeln!(out, "\nverity{number}: {}", text::hash_area(area))?;
+            }
+        }
     }
     if !disk.problems.is_empty() {
         writeln!(out, "\nproblems:")?;

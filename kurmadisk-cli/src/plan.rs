@@ -95,8 +95,19 @@ fn describe(report: &PlanReport) -> String {
     for partition in &report.partitions {
         table.row(row(partition));
     }
+    let mut verity = String::new();
+    for partition in &report.partitions {
+        if let Some(hashes) = &partition.verity {
+            verity += &format!(
+                "verity {} of {}: {}\n",
+                partition.entry.number,
+                hashes.data_partition,
+                text::hash_area(&hashes.area)
+            );
+        }
+    }
     format!(
-        "{}: {} ({} sectors of {} bytes), {} {}\n{table}boot: {}\n",
+        "{}: {} ({} sectors of {} bytes), {} {}\n{table}{verity}boot: {}\n",
         text::shown(&report.name),
         text::size(report.size),
         report.sectors,

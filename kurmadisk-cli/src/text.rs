@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use kurmadisk::layout::EntryReport;
+use kurmadisk::verity::HashAreaReport;
 
 /// A size in the largest binary unit it has one of, with one decimal unless it is whole.
 pub fn size(bytes: u64) -> String {
@@ -63,6 +64,22 @@ pub fn entry_cells(entry: &EntryReport) -> [String; 8] {
         size(entry.size),
         entry.attributes.join(","),
     ]
+}
+
+/// A hash area in a line.
+pub fn hash_area(area: &HashAreaReport) -> String {
+    let root = area.root_hash.as_deref().unwrap_or("unknown");
+    let salt = match area.salt.as_str() {
+        "" => "none",
+        salt => salt,
+    };
+    format!(
+        "root hash {root}, {} protected, {} of hashes at byte {}, salt {salt}, {}",
+        size(area.data_size),
+        size(area.size),
+        area.offset,
+        area.uuid
+    )
 }
 
 /// Columns as wide as their widest cell; columns without any content are left out.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use common::{
     DEBIAN_CMDLINE, FORMATS, debian_options, efi_stub, gpt, is_checked, is_compressed, json,
-    judged, kurmadisk, labelled, names,
+    judged, kurmadisk, labelled, names, section,
 };
 use kurmadisk_fixtures::{debian, oracle, treediff};
 
@@ -115,23 +115,4 @@ fn the_unified_kernel_image_holds_what_it_was_given() {
             "{name}"
         );
     }
-}
-
-/// The content of a section as binutils read it.
-fn section(image: &Path, name: &str) -> Vec<u8> {
-    let (out, rest) = (
-        image.with_extension("section"),
-        image.with_extension("rest"),
-    );
-    let objcopy = oracle::tool("objcopy").expect("it is in the list of tools");
-    let mut dump = std::ffi::OsString::from(format!("{name}="));
-    dump.push(&out);
-    let status = judged(objcopy.command())
-        .arg("--dump-section")
-        .arg(dump)
-        .args([image, &rest])
-        .status()
-        .unwrap();
-    assert!(status.success(), "objcopy --dump-section {name}");
-    fs::read(out).unwrap()
 }

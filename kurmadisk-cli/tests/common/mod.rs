@@ -125,6 +125,26 @@ pub fn json(command: &mut Command) -> Value {
     serde_json::from_slice(&output).expect("standard output is JSON")
 }
 
+/// The content of a section as binutils read it.
+#[track_caller]
+pub fn section(image: &Path, name: &str) -> Vec<u8> {
+    let (out, rest) = (
+        image.with_extension("section"),
+        image.with_extension("rest"),
+    );
+    let objcopy = oracle::tool("objcopy").expect("it is in the list of tools");
+    let mut dump = std::ffi::OsString::from(format!("{name}="));
+    dump.push(&out);
+    let status = judged(objcopy.command())
+        .arg("--dump-section")
+        .arg(dump)
+        .args([image, &rest])
+        .status()
+        .unwrap();
+    assert!(status.success(), "objcopy --dump-section {name}");
+    fs::read(out).unwrap()
+}
+
 /// The names in a folder, sorted.
 pub fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("the folder is there");

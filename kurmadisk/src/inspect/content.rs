@@ -3,7 +3,7 @@
 use kurmadisk_formats::read_at::ReadAt;
 
 use super::report::{Content, FilesystemReport};
-use super::{ext, fat};
+use super::{ext, fat, verity};
 
 /// How much of a volume is looked at for signatures; the last one is btrfs' at 64 KiB.
 const HEAD_LEN: usize = 128 << 10;
@@ -26,7 +26,11 @@ pub(super) fn examine(volume: &dyn ReadAt) -> Examined {
         };
     }
     let mut problems = Vec::new();
-    let content = recognise(volume, &head, &mut problems);
+    let mut content = recognise(volume, &head, &mut problems);
+    content.verity = match &content.filesystem {
+        Some(filesystem) => verity::read_behind(volume, filesystem.size, &mut problems),
+        None => verity::read(volume, 0, &mut problems),
+    };
     Examined { content, problems }
 }
 
@@ -49,6 +53,7 @@ fn filesystem(report: FilesystemReport) -> Content {
     Content {
         kind: report.kind,
         filesystem: Some(report),
+        verity: None,
     }
 }
 

@@ -15,12 +15,14 @@
 //! | `content` | what lies in a partition, by its signature |
 //! | `fat` | FAT12, FAT16, FAT32 |
 //! | `ext` | ext2, ext3, ext4 |
+//! | `verity` | hash areas of dm-verity |
 
 mod content;
 mod ext;
 mod fat;
 mod report;
 mod table;
+mod verity;
 
 use std::path::Path;
 

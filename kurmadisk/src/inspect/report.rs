@@ -4,6 +4,7 @@ use kurmadisk_formats::open::Fact;
 use serde::{Serialize, Serializer};
 
 use crate::layout::EntryReport;
+use crate::verity::HashAreaReport;
 
 /// Everything an image tells of itself, ready for JSON. Offsets and sizes are in bytes unless named
 /// otherwise.
@@ -119,6 +120,9 @@ pub struct Content {
     pub kind: &'static str,
     /// What a FAT or ext2, 3, 4 filesystem says of itself.
     pub filesystem: Option<FilesystemReport>,
+    /// A hash area of dm-verity that is in it, or behind its filesystem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verity: Option<HashAreaReport>,
 }
 
 /// A filesystem.
@@ -224,6 +228,7 @@ impl Content {
         Self {
             kind,
             filesystem: None,
+            verity: None,
         }
     }
 

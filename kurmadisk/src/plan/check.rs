@@ -17,8 +17,8 @@ pub(super) fn disk(disk: &Disk) -> Result<(), PlanError> {
         TableKind::Gpt => gpt(disk)?,
         TableKind::Mbr => mbr(disk)?,
     }
-    contents(disk)?;
     verity::check(disk)?;
+    contents(disk)?;
     disk.partitions.iter().try_for_each(filesystem)
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{Plan, PlannedHashes, PlannedPartition};
 use crate::boot::BootMethod;
 use crate::layout::{DiskLayout, EntryReport, Scheme};
+use crate::verity::HashAreaReport;
 
 /// Everything a plan says, ready for JSON. Offsets and sizes are in bytes unless named otherwise.
 #[derive(Clone, Debug, Serialize)]
@@ -55,37 +56,18 @@ pub struct PartitionReport {
 pub struct HashesReport {
     /// Number of the partition whose filesystem it protects.
     pub data_partition: u32,
-    /// What vouches for that, in hexadecimal digits.
-    pub root_hash: String,
-    /// The tree's UUID.
-    pub uuid: String,
-    /// What every block is hashed with, in hexadecimal digits.
-    pub salt: String,
-    /// Bytes that are protected.
-    pub data_size: u64,
-    /// Bytes in a block of data.
-    pub data_block_size: u32,
-    /// Bytes in a block of hashes.
-    pub hash_block_size: u32,
-    /// Where the superblock is, from the partition's begin.
-    pub offset: u64,
-    /// Bytes of superblock and tree.
-    pub size: u64,
+    /// The rest; its fields stand beside `data-partition` in JSON.
+    #[serde(flatten)]
+    pub area: HashAreaReport,
 }
 
 impl HashesReport {
     fn new(hashes: &PlannedHashes) -> Self {
-        let options = &hashes.options;
+        let root = Some(hashes.area.root_hash);
+        let size = hashes.area.map.len();
         Self {
             data_partition: hashes.data_partition,
-            root_hash: hashes.area.root_hash.to_string(),
-            uuid: options.uuid.to_string(),
-            salt: data_encoding::HEXLOWER.encode(&options.salt),
-            data_size: hashes.data_len,
-            data_block_size: options.data_block_size,
-            hash_block_size: options.hash_block_size,
-            offset: hashes.offset,
-            size: hashes.area.map.len(),
+            area: HashAreaReport::new(&hashes.options, root, hashes.data_len, hashes.offset, size),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::volumes;
 use crate::fs::Volume;
 use crate::layout::PartitionType;
 use crate::source::Scratch;
-use crate::spec::{Content, FilesystemKind, Located};
+use crate::spec::{Content, FilesystemKind, Located, TableKind};
 use crate::verity::{HashArea, RootHash, VerityError, VerityOptions};
 
 /// A hash tree that is planned and made.
@@ -65,6 +65,9 @@ pub(super) fn check(disk: &Disk) -> Result<(), PlanError> {
         }
         let Some(data) = &spec.data else { continue };
         let refuse = |reason: String| Err(PlanError::Value(reason).at(data, "data"));
+        if disk.table != TableKind::Gpt {
+            return refuse("a hash tree is found by GUIDs, which only a GPT has".to_owned());
+        }
         let found = data_partition(disk, partition)?;
         if found != index && partition.filesystem.is_some() {
             return refuse("hashes of another partition need one without a filesystem".to_owned());

@@ -13,10 +13,12 @@
 //! | `geometry` | where the levels lie |
 //! | `tree` | the data hashed |
 //! | `read` | what a hash area says of itself |
+//! | `report` | [`HashAreaReport`]: that in words |
 
 mod geometry;
 mod options;
 mod read;
+mod report;
 pub mod spec;
 mod tree;
 
@@ -28,6 +30,7 @@ use zerocopy::IntoBytes;
 
 pub use options::{VerityError, VerityOptions};
 pub use read::{HashAreaFault, HashAreaHeader, read};
+pub use report::HashAreaReport;
 
 use crate::source::Scratch;
 use geometry::Geometry;

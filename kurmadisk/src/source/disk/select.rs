@@ -42,6 +42,7 @@ fn whole(report: &DiskReport) -> Result<Selected, DiskFault> {
     let nothing = Content {
         kind: "unknown",
         filesystem: None,
+        verity: None,
     };
     let content = report.content.as_ref().unwrap_or(&nothing);
     let problems = report.problems.iter().map(|problem| &*problem.problem);
