@@ -5,7 +5,7 @@
 //! | `args` | the command line's shape |
 //! | `describe` | options, environment and configuration file as one description |
 //! | `inputs` | what an image is made from |
-//! | `build`, `package`, `plan`, `inspect`, `convert`, `verify`, `slot` | the commands; each gives what is to be printed |
+//! | `build`, `package`, `plan`, `inspect`, `convert`, `verify`, `slot`, `uki` | the commands; each gives what is to be printed |
 //! | `output` | the file an image goes to |
 //! | `text` | tables and sizes for people |
 
@@ -20,6 +20,7 @@ mod package;
 mod plan;
 mod slot;
 mod text;
+mod uki;
 mod verify;
 
 use std::error::Error;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Slot(args) => slot::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Verify(args) => return answer(verify::run(&args)),
+        Command::Uki { command } => uki::run(&command),
     };
     match said.and_then(|said| say(&said)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -91,6 +91,14 @@ pub enum BootError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A section cannot be in a Unified Kernel Image.
+    #[error("section {name:?}: {problem}")]
+    Section {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// Something is given that needs a kernel.
     #[error("{input} is of no use without a kernel; name one with --kernel")]
     NoKernel {
@@ -131,7 +139,11 @@ impl BootError {
             | Self::Swapped { input, .. }
             | Self::NoKernel { input }
             | Self::NoEsp { input } => Some(*input),
-            Self::Text { .. } | Self::Place { .. } | Self::Loader(_) | Self::Map(_) => None,
+            Self::Text { .. }
+            | Self::Section { .. }
+            | Self::Place { .. }
+            | Self::Loader(_)
+            | Self::Map(_) => None,
         }
     }
 }

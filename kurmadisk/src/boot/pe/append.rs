@@ -18,9 +18,9 @@ const ROW: u64 = size_of::<SectionHeader>() as u64;
 
 /// A section to be added.
 #[derive(Clone, Debug)]
-pub(in crate::boot) struct NewSection {
+pub(in crate::boot) struct NewSection<'a> {
     /// At most eight characters.
-    pub name: &'static str,
+    pub name: &'a str,
     pub content: DiskMap,
     /// Bytes in memory, at least those of the content.
     pub virtual_size: u64,
@@ -34,7 +34,7 @@ pub(in crate::boot) struct NewSection {
 pub(in crate::boot) fn append(
     pe: &Pe,
     image: &DiskMap,
-    added: &[NewSection],
+    added: &[NewSection<'_>],
 ) -> Result<DiskMap, PeFault> {
     check_alignments(pe)?;
     for section in added {
@@ -159,7 +159,7 @@ fn header_room(pe: &Pe, rows: u64, body: &Range<u64>) -> Result<HeaderRoom, PeFa
 }
 
 /// The rows of the section table for `added`, whose content begins at `file_end` or behind it.
-fn place(pe: &Pe, file_end: u64, added: &[NewSection]) -> Result<Vec<SectionHeader>, PeFault> {
+fn place(pe: &Pe, file_end: u64, added: &[NewSection<'_>]) -> Result<Vec<SectionHeader>, PeFault> {
     let file_alignment = u64::from(pe.optional.file_alignment.get());
     let section_alignment = u64::from(pe.optional.section_alignment.get());
     let mut file_end = file_end;

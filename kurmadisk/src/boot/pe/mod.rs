@@ -99,6 +99,18 @@ impl Pe {
         self.sections.iter().find(|section| section.name == name)
     }
 
+    /// Where the row of the first section of this name lies in the file.
+    pub(super) fn row_offset(&self, name: &str) -> Option<u64> {
+        let name = section_name(name);
+        let index = self.sections.iter().position(|row| row.name == name)?;
+        Some(self.table_offset + (index * size_of::<SectionHeader>()) as u64)
+    }
+
+    /// Where the section table ends.
+    pub(super) fn table_end(&self) -> u64 {
+        self.table_offset + size_of_val(self.sections.as_slice()) as u64
+    }
+
     /// Whether section `name` of `image`, whose headers these are, has `mark` near its begin.
     pub(super) fn is_marked(
         &self,
@@ -130,6 +142,41 @@ pub(super) fn section_name(name: &str) -> [u8; 8] {
 pub(super) fn shown_name(field: [u8; 8]) -> String {
     let end = field.iter().position(|byte| *byte == 0).unwrap_or(8);
     field[..end].escape_ascii().to_string()
+}
+
+/// Where the content of a section lies in the file, and its bytes: those that are in memory too, without what fills
+/// the file's alignment.
+pub(super) fn content_range(
+    image: &dyn ReadAt,
+    row: &SectionHeader,
+) -> Result<(u64, u64), PeFault> {
+    let offset = u64::from(row.pointer_to_raw_data.get());
+    let raw = u64::from(row.size_of_raw_data.get());
+    let len = match row.virtual_size.get() {
+        0 => raw,
+        virtual_size => raw.min(virtual_size.into()),
+    };
+    if len == 0 {
+        return Ok((0, 0));
+    }
+    check_range(image, offset, len, "section content")?;
+    Ok((offset, len))
+}
+
+/// The content of a section of at most `most` bytes as text, without NULs at its end.
+pub(super) fn section_text(
+    image: &dyn ReadAt,
+    row: &SectionHeader,
+    most: u64,
+) -> Result<String, PeFault> {
+    let (offset, len) = content_range(image, row)?;
+    if len > most {
+        return Err(PeFault::Headers("a section of text is too long for one"));
+    }
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or_default()];
+    read_bytes(image, offset, &mut bytes, "section content")?;
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(text.trim_end_matches('\0').to_owned())
 }
 
 fn read_struct<T: FromBytes + IntoBytes>(

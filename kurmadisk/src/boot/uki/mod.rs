@@ -5,14 +5,24 @@
 //!
 //! | section | holds |
 //! |---|---|
+//! | `.profile` | which profile it is, first |
 //! | `.osrel` | os-release(5), by which systemd-boot finds and names the image |
 //! | `.cmdline` | the command line, not terminated |
 //! | `.uname` | the kernel's release |
 //! | `.initrd` | the initrd |
+//! | others | [`SECTIONS`] has them all, in their order |
 //! | `.linux` | the kernel, last: it takes more memory than it has bytes |
 //!
 //! The stub's own sections come first and stay as they are. Kernel and initrd are referenced, never
 //! read; a planned image of hundreds of MiB costs a few KB.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `section` | [`SECTIONS`], [`ExtraSection`]: what an image may have besides |
+//! | `report` | [`inspect()`]: what an image says of itself |
+
+mod report;
+mod section;
 
 use kurmadisk_formats::map::DiskMap;
 
@@ -21,6 +31,9 @@ use super::kernel::Kernel;
 use super::pe::spec::{SCN_CNT_CODE, SCN_CNT_INITIALIZED_DATA, SCN_MEM_READ};
 use super::pe::{NewSection, Pe, PeFault, append};
 use super::{BootError, BootInput, text};
+
+pub use report::{ImageReport, SectionReport, inspect};
+pub use section::{ExtraSection, SECTIONS, joined, text_section};
 
 /// What systemd's stub says of itself in its section `.sdmagic`, and its boot manager likewise.
 pub(super) const MARK_SECTION: &str = ".sdmagic";
@@ -48,6 +61,11 @@ pub struct UkiParts<'a> {
 /// Fails when stub or kernel is not what it should be, when a text cannot be handed on, or when the
 /// image would exceed 4 GiB.
 pub fn build(parts: &UkiParts<'_>) -> Result<DiskMap, BootError> {
+    build_with(parts, &[])
+}
+
+/// As [`build`], with further sections, each in its place. Generations (`.sbat`) are added to those of the stub.
+pub fn build_with(parts: &UkiParts<'_>, extra: &[ExtraSection]) -> Result<DiskMap, BootError> {
     let stub = |fault| BootError::Binary {
         input: BootInput::EfiStub,
         fault,
@@ -67,10 +85,32 @@ pub fn build(parts: &UkiParts<'_>) -> Result<DiskMap, BootError> {
     if pe.section(".linux").is_some() {
         return Err(stub(PeFault::SectionExists(".linux".to_owned())));
     }
-    append(&pe, parts.stub, &sections(parts)?).map_err(stub)
+    for (index, section) in extra.iter().enumerate() {
+        section.check()?;
+        if extra[..index]
+            .iter()
+            .any(|other| other.name == section.name)
+        {
+            return Err(BootError::Section {
+                name: section.name.clone(),
+                problem: "it is given twice",
+            });
+        }
+    }
+    let mut sections = sections(parts)?;
+    let (generations, extra): (Vec<_>, Vec<_>) =
+        extra.iter().partition(|section| section.name == ".sbat");
+    sections.extend(extra.into_iter().map(ExtraSection::new_section));
+    sections.sort_by_key(|section| section::rank(section.name));
+    let Some(generations) = generations.first() else {
+        return append(&pe, parts.stub, &sections).map_err(stub);
+    };
+    let own = section::with_generations(parts.stub, &pe, parts.kernel, &generations.content)?;
+    let pe = Pe::read(&own.reader()).map_err(stub)?;
+    append(&pe, &own, &sections).map_err(stub)
 }
 
-fn sections(parts: &UkiParts<'_>) -> Result<Vec<NewSection>, BootError> {
+fn sections(parts: &UkiParts<'_>) -> Result<Vec<NewSection<'static>>, BootError> {
     let kernel = Kernel::read(parts.kernel).map_err(BootError::Kernel)?;
     let uname = match parts.uname {
         Some(given) => Some(checked_uname(given)?),
@@ -103,7 +143,7 @@ fn sections(parts: &UkiParts<'_>) -> Result<Vec<NewSection>, BootError> {
     Ok(sections)
 }
 
-fn data(name: &'static str, content: DiskMap) -> NewSection {
+fn data(name: &'static str, content: DiskMap) -> NewSection<'static> {
     NewSection {
         name,
         virtual_size: content.len(),
