@@ -26,10 +26,13 @@
 //! | [`uki`] | Unified Kernel Images from an external stub |
 //! | [`systemd_boot`] | the boot manager's configuration and entries |
 //! | [`kernel`] | what a kernel's headers say, and what a file is that is none |
+//! | `authenticode` | signatures of EFI programs (feature `secure-boot`) |
 //! | [`pe`] | PE images: headers read, sections added |
 //! | `text` | command lines and os-release |
 //! | `in_memory` | bytes as content |
 
+#[cfg(feature = "secure-boot")]
+pub mod authenticode;
 mod error;
 mod in_memory;
 pub mod kernel;
