@@ -91,6 +91,12 @@ pub struct UkiBuildArgs {
     /// Any other section; may be given several times
     #[arg(long, value_name = "NAME:TEXT|NAME:@FILE")]
     pub section: Vec<String>,
+    /// Private key (RSA, PEM) that signs the image
+    #[arg(long, value_name = "PEM", requires = "sign_certificate")]
+    pub sign_key: Option<PathBuf>,
+    /// Its certificate (X.509, PEM)
+    #[arg(long, value_name = "PEM", requires = "sign_key")]
+    pub sign_certificate: Option<PathBuf>,
     /// The image's file
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
@@ -100,6 +106,9 @@ pub struct UkiBuildArgs {
 pub struct UkiInspectArgs {
     /// The EFI program
     pub image: PathBuf,
+    /// Fail unless there is a sound signature by the key of this certificate (X.509, PEM)
+    #[arg(long, value_name = "PEM")]
+    pub certificate: Option<PathBuf>,
     /// Print as JSON
     #[arg(long)]
     pub json: bool,
@@ -140,6 +149,12 @@ pub struct ImageArgs {
     /// The systemd-boot boot manager (systemd-bootx64.efi), installed with an entry for the kernel
     #[arg(long, value_name = "PATH")]
     pub systemd_boot: Option<PathBuf>,
+    /// Private key (RSA, PEM) that signs every EFI program among the boot files, for Secure Boot
+    #[arg(long, value_name = "PEM")]
+    pub sign_key: Option<PathBuf>,
+    /// Its certificate (X.509, PEM)
+    #[arg(long, value_name = "PEM")]
+    pub sign_certificate: Option<PathBuf>,
     /// Size of the disk, such as `256 MiB`, `4G` or `8388608s`: the layout's growing partition takes
     /// what is left; `auto` for what the partitions need
     #[arg(long, value_name = "SIZE|auto", value_parser = disk_size)]

@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use kurmadisk::spec::{
-    IdRanges, ImageSpec, Located, Paths, Patterns, Place, TreeChanges, TreeList, TreeSpec,
+    IdRanges, ImageSpec, Located, Paths, Patterns, Place, SecureBootSpec, TreeChanges, TreeList,
+    TreeSpec,
 };
 use kurmadisk::{Builder, FormatChoice, Plan};
 
@@ -122,6 +123,10 @@ fn options(args: &ImageArgs) -> Result<ImageSpec, Box<dyn Error>> {
         oem: trees("--oem", &args.oem),
         efi_stub: path("--efi-stub", &args.efi_stub),
         systemd_boot: path("--systemd-boot", &args.systemd_boot),
+        secure_boot: SecureBootSpec {
+            key: path("--sign-key", &args.sign_key),
+            certificate: path("--sign-certificate", &args.sign_certificate),
+        },
         scratch: path("--scratch", &args.scratch),
         trees: tree_changes(&args.trees),
         overrides: some_of("--overrides", &args.trees.overrides).map(|all| all.map(Paths)),

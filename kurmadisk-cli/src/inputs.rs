@@ -20,6 +20,8 @@ impl Inputs {
             &spec.efi_stub,
             &spec.systemd_boot,
             &spec.file_contexts,
+            &spec.secure_boot.key,
+            &spec.secure_boot.certificate,
             &spec.trees.fakeroot,
             &spec.machine.license,
         ];

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use kurmadisk::boot::authenticode::{SignatureReport, Signer, TrustedCertificate};
 use kurmadisk::boot::uki::{self, ExtraSection, ImageReport, UkiParts};
 use kurmadisk::formats::emit::write_map;
 use kurmadisk::formats::map::DiskMap;
@@ -49,6 +50,13 @@ fn build(args: &UkiBuildArgs) -> Result<String, Box<dyn Error>> {
         },
         &extra(args)?,
     )?;
+    let image = match (&args.sign_key, &args.sign_certificate) {
+        (Some(key), Some(certificate)) => {
+            let signer = Signer::from_pem(&pem(key)?, &pem(certificate)?)?;
+            signer.sign(&image)?
+        }
+        _ => image,
+    };
     write(&image, &args.output)?;
     let size = text::size(image.len());
     let name = args.output.to_string_lossy();
@@ -97,6 +105,8 @@ fn files(args: &UkiBuildArgs) -> Vec<&Path> {
         &args.splash,
         &args.microcode,
         &args.pcrpkey,
+        &args.sign_key,
+        &args.sign_certificate,
     ];
     let paths = options.into_iter().flatten().chain(&args.initrd);
     let paths = paths.chain([&args.efi_stub, &args.kernel]);
@@ -113,6 +123,11 @@ fn files(args: &UkiBuildArgs) -> Vec<&Path> {
         .map(PathBuf::as_path)
         .chain(named.map(Path::new))
         .collect()
+}
+
+/// The text of a key's or certificate's file.
+fn pem(path: &Path) -> Result<String, Box<dyn Error>> {
+    given_text(&format!("@{}", path.to_str().ok_or("a path is not UTF-8")?))
 }
 
 /// A text of an option, or that of the file it names with `@`.
@@ -145,6 +160,20 @@ fn inspect(args: &UkiInspectArgs) -> Result<String, Box<dyn Error>> {
         let reason = kurmadisk::formats::error::chain(&error);
         format!("{name}: {reason}")
     })?;
+    if let Some(certificate) = &args.certificate {
+        let trusted = TrustedCertificate::from_pem(&pem(certificate)?)?;
+        if !trusted.signed(&report.signatures) {
+            let certificate = certificate.display();
+            let found: Vec<_> = report.signatures.iter().map(describe_signature).collect();
+            let found = match found.as_slice() {
+                [] => "it has no signature".to_owned(),
+                found => format!("its signatures: {}", found.join("; ")),
+            };
+            return Err(
+                format!("{name} is not signed by the key of {certificate}: {found}").into(),
+            );
+        }
+    }
     if args.json {
         return Ok(serde_json::to_string_pretty(&report)? + "\n");
     }
@@ -170,6 +199,12 @@ fn describe(name: &str, report: &ImageReport) -> Result<String, std::fmt::Error>
         ]);
     }
     write!(said, "{table}")?;
+    for signature in &report.signatures {
+        writeln!(said, "signature: {}", describe_signature(signature))?;
+    }
+    if report.signatures.is_empty() {
+        writeln!(said, "no signature")?;
+    }
     for section in &report.sections {
         let Some(text) = &section.text else { continue };
         writeln!(said, "\n{}:", section.name)?;
@@ -178,4 +213,14 @@ fn describe(name: &str, report: &ImageReport) -> Result<String, std::fmt::Error>
         }
     }
     Ok(said)
+}
+
+/// A signature in a line.
+fn describe_signature(signature: &SignatureReport) -> String {
+    let subject = signature.subject.as_deref().unwrap_or("nobody known");
+    let subject = text::shown(subject);
+    match &signature.problem {
+        None => format!("sound, by {subject}"),
+        Some(problem) => format!("not sound, by {subject}: {}", text::shown(problem)),
+    }
 }

@@ -10,6 +10,7 @@ use super::bios;
 use super::error::PlanError;
 use super::files;
 use super::resolve::Disk;
+use super::signing::ProgramSigner;
 use super::trees::TreeReader;
 use crate::boot::kurmaboot::MAX_GPT_ENTRIES;
 use crate::boot::{self, BootError, BootFiles, BootInput, BootSummary};
@@ -61,13 +62,22 @@ pub(super) fn read(
     })
 }
 
-/// The trees of all partitions, of those that were read. `told` comes behind the command line of a kernel.
+/// What is known only when the filesystems that hash trees protect were read.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Late<'a> {
+    /// Comes behind the command line of a kernel.
+    pub command_line: &'a str,
+    /// Signs what firmware starts.
+    pub signer: Option<&'a ProgramSigner>,
+}
+
+/// The trees of all partitions, of those that were read.
 pub(super) fn gather(
     spec: &ImageSpec,
     disk: &Disk,
     trees: Trees,
     reader: &TreeReader<'_>,
-    told: &str,
+    late: Late<'_>,
 ) -> Result<(PartitionTrees, BootSummary), PlanError> {
     let made = made(disk);
     let os_release = trees.root.as_ref().and_then(os_release);
@@ -85,7 +95,7 @@ pub(super) fn gather(
     };
     put(Content::Root, trees.root, &spec.root, "root")?;
     put(Content::Oem, trees.oem, &spec.oem, "oem")?;
-    let boot = stage_boot(spec, disk, &mut gathered, &made, os_release, told)?;
+    let boot = stage_boot(spec, disk, &mut gathered, &made, os_release, late)?;
     for file in &spec.files {
         files::place(file, disk, &mut gathered, &made, reader)?;
     }
@@ -133,14 +143,14 @@ fn stage_boot(
     gathered: &mut PartitionTrees,
     made: &Metadata,
     os_release: Option<String>,
-    told: &str,
+    late: Late<'_>,
 ) -> Result<BootSummary, PlanError> {
     let content = |path: Option<&Located<std::path::PathBuf>>, field: &str| {
         path.map(|path| host_content(path, field)).transpose()
     };
     let own = spec.cmdline.as_ref().map(|text| text.value.as_str());
     // Without a kernel there is nobody to be told.
-    let told = spec.kernel.as_ref().map_or("", |_| told);
+    let told = spec.kernel.as_ref().map_or("", |_| late.command_line);
     let files = BootFiles {
         kernel: content(spec.kernel.as_ref(), "kernel")?,
         initrd: content(spec.initrd.as_ref(), "initrd")?,
@@ -161,7 +171,15 @@ fn stage_boot(
     check_entries(spec, disk, &files)?;
     let esp = find(disk, Content::Esp).and_then(|index| gathered[index].as_mut());
     if let Some(esp) = esp {
-        return boot::stage(esp, &files, meta).map_err(|error| locate(spec, error));
+        let mut staged = boot::stage(esp, &files, meta).map_err(|error| locate(spec, error))?;
+        if let Some(signer) = late.signer {
+            signer.sign(esp, &mut staged)?;
+        }
+        return Ok(staged);
+    }
+    if let Some(key) = spec.secure_boot.key.as_ref() {
+        let reason = "without an EFI system partition there is nothing to sign".to_owned();
+        return Err(PlanError::Value(reason).at(key, "key"));
     }
     // Without a root either there is nowhere to stage: what is given is checked all the same.
     let mut nowhere = Tree::new(made.clone());

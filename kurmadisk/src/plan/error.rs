@@ -9,6 +9,8 @@ use crate::adjust::overrides::OverrideError;
 use crate::adjust::selinux::FileContextsError;
 use crate::adjust::{FakerootError, IdMapError, NamesError, PatternError, UnknownName, UnmappedId};
 use crate::boot::BootError;
+#[cfg(feature = "secure-boot")]
+use crate::boot::authenticode::SigningError;
 use crate::fs::VolumeError;
 use crate::layout::LayoutError;
 use crate::source::ReadError;
@@ -93,6 +95,19 @@ pub enum PlanError {
     /// A hash tree.
     #[error(transparent)]
     Verity(#[from] VerityError),
+    /// A key, or its certificate.
+    #[cfg(feature = "secure-boot")]
+    #[error(transparent)]
+    Signing(SigningError),
+    /// An EFI program cannot be signed.
+    #[cfg(feature = "secure-boot")]
+    #[error("cannot sign {path}")]
+    SigningFile {
+        /// Its path on the EFI system partition.
+        path: String,
+        /// Why.
+        source: SigningError,
+    },
     /// The boot files.
     #[error(transparent)]
     Boot(#[from] BootError),

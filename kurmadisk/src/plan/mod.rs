@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `resolve` | the description's layers as one list of partitions, checked |
 //! | `check` | refuses what could have no effect |
+//! | `signing` | EFI programs signed |
 //! | `trees` | trees read and put over one another |
 //! | `files` | single files and trees placed in them |
 //! | `adjust` | metadata changed when all is in them |
@@ -29,6 +30,7 @@ mod identity;
 mod locate;
 mod report;
 mod resolve;
+mod signing;
 mod trees;
 mod verity;
 mod volumes;
@@ -46,6 +48,7 @@ use crate::layout::{DiskLayout, PlacedPartition};
 use crate::spec::ImageSpec;
 use crate::tree::{Timestamp, Tree};
 pub(crate) use bios::BiosBoot;
+use contents::Late;
 use identity::Identity;
 use trees::TreeReader;
 use verity::Protections;
@@ -81,10 +84,12 @@ impl Plan {
         check::disk(&disk)?;
         let made = contents::made(&disk);
         let reader = TreeReader::new(&spec, &made);
+        let signer = signing::signer(&spec)?;
         let trees = contents::read(&spec, trees, &reader)?;
         let (identity, protections) = if verity::is_asked_for(&disk) {
             // What boots tells of the hashes, so first it is put together without them.
-            let (trees, _) = contents::gather(&spec, &disk, trees.clone(), &reader, "")?;
+            let (trees, _) =
+                contents::gather(&spec, &disk, trees.clone(), &reader, Late::default())?;
             let identity = Identity::new(&spec, &disk, &trees);
             let protections = Protections::make(&disk, &trees, &identity)?;
             (Some(identity), protections)
@@ -93,8 +98,11 @@ impl Plan {
         };
         let told = identity.as_ref();
         let told = told.map(|identity| protections.command_line(&disk, identity));
-        let (trees, mut boot) =
-            contents::gather(&spec, &disk, trees, &reader, &told.unwrap_or_default())?;
+        let late = Late {
+            command_line: told.as_deref().unwrap_or_default(),
+            signer: signer.as_ref(),
+        };
+        let (trees, mut boot) = contents::gather(&spec, &disk, trees, &reader, late)?;
         let identity = identity.unwrap_or_else(|| Identity::new(&spec, &disk, &trees));
         let sized = volumes::sizes(&disk, &trees, &protections, &identity)?;
         let layout = arrange::arrange(&disk, &sized, &protections, &identity)?;

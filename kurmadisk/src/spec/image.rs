@@ -12,6 +12,7 @@ use super::machine::MachineSpec;
 use super::overrides::OverrideSpec;
 use super::parse::{Document, SpecError};
 use super::partition::PartitionSpec;
+use super::secure_boot::SecureBootSpec;
 use super::target::TargetSpecs;
 use super::tree::TreeList;
 use super::value::{Formats, Mode, Name, Number, SizeSpec};
@@ -58,6 +59,8 @@ pub struct ImageSpec {
     pub efi_stub: Option<Located<PathBuf>>,
     /// The systemd-boot boot manager.
     pub systemd_boot: Option<Located<PathBuf>>,
+    /// What signs EFI programs.
+    pub secure_boot: SecureBootSpec,
     /// Folder for uncompressed copies of archives while the image is made; memory without it.
     pub scratch: Option<Located<PathBuf>>,
     /// The machine around the disk, in packages.
@@ -92,6 +95,7 @@ layered!(ImageSpec {
     file_contexts,
     efi_stub,
     systemd_boot,
+    secure_boot,
     scratch,
     machine,
     target,
@@ -226,6 +230,7 @@ impl ImageSpec {
             &mut self.file_contexts,
         ];
         self.trees.resolve_paths(folder);
+        self.secure_boot.resolve_paths(folder);
         self.machine.resolve_paths(folder);
         self.target.resolve_paths(folder);
         for path in self

@@ -17,6 +17,7 @@
 //! | `changes` | [`TreeChanges`]: how they are changed |
 //! | `machine` | [`MachineSpec`]: the machine around the disk, in packages |
 //! | `target` | [`Target`], [`TargetSpec`]: what packages are made for |
+//! | `secure_boot` | [`SecureBootSpec`]: the key that signs what firmware starts |
 //! | `tree` | [`TreeList`]: where trees come from |
 //! | `verity` | [`VeritySpec`]: hash trees that vouch for partitions |
 //! | `value` | values with a syntax of their own: sizes, shares, types |
@@ -30,6 +31,7 @@ mod machine;
 mod overrides;
 mod parse;
 mod partition;
+mod secure_boot;
 mod target;
 mod tree;
 mod value;
@@ -47,6 +49,7 @@ pub use parse::{BUILT_IN_LAYOUTS, SpecError};
 pub use partition::{
     Content, ErrorsSpec, FilesystemKind, FilesystemSpec, PartitionSpec, ProfileSpec,
 };
+pub use secure_boot::SecureBootSpec;
 pub use target::{
     ImportFormat, ManifestDigest, OvfVersion, Target, TargetSpec, TargetSpecs, VirtualboxMachine,
     Wrap,

@@ -129,6 +129,11 @@ impl Pe {
     }
 }
 
+/// Whether it is an EFI program for x86-64.
+pub(crate) fn is_program(image: &dyn ReadAt) -> bool {
+    Pe::read(image).is_ok()
+}
+
 /// A section's name as the section table holds it; what is behind eight bytes is lost.
 pub(super) fn section_name(name: &str) -> [u8; 8] {
     let mut field = [0; 8];

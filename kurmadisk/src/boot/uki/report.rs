@@ -4,6 +4,8 @@ use kurmadisk_formats::read_at::{ReadAt, Window};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+#[cfg(feature = "secure-boot")]
+use super::super::authenticode::{SignatureReport, signatures};
 use super::super::pe::{self, Pe, PeFault};
 
 /// Sections whose content people read.
@@ -27,6 +29,9 @@ pub struct ImageReport {
     pub unified: bool,
     /// Its sections, in the order of its section table.
     pub sections: Vec<SectionReport>,
+    /// Its signatures, in the order of its certificate table.
+    #[cfg(feature = "secure-boot")]
+    pub signatures: Vec<SignatureReport>,
 }
 
 /// A section.
@@ -78,6 +83,8 @@ pub fn inspect(image: &dyn ReadAt) -> Result<ImageReport, PeFault> {
         memory: pe.optional.size_of_image.get(),
         unified: pe.section(".linux").is_some(),
         sections,
+        #[cfg(feature = "secure-boot")]
+        signatures: signatures(image)?,
     })
 }
 
