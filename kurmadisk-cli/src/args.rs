@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use kurmadisk::adjust::{IdRange, Owner};
 use kurmadisk::formats::image::FormatList;
+use kurmadisk::layout::Size;
 use kurmadisk::spec::{SizeSpec, Target};
 use kurmadisk::verify::Platform;
 
@@ -32,6 +33,8 @@ pub enum Command {
     Slot(SlotArgs),
     /// Put the disk that an image or a block device holds into images of any format
     Convert(ConvertArgs),
+    /// Make a raw image larger in place: its table, and its last partition
+    Grow(GrowArgs),
     /// Tell what a platform will refuse of an image or a package, and why
     Verify(VerifyArgs),
     /// Unified kernel images on their own
@@ -293,6 +296,24 @@ pub struct InspectArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub struct GrowArgs {
+    /// The raw image, or a block device
+    pub image: PathBuf,
+    /// The disk's new size, such as `16 GiB`; without it, the size that the file or device has already
+    #[arg(value_name = "SIZE")]
+    pub size: Option<Size>,
+    /// Label or number of the partition that grows; it must be the last one
+    #[arg(long, value_name = "NAME")]
+    pub partition: Option<String>,
+    /// Print what was done as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Print nothing but errors
+    #[arg(long, conflicts_with = "json")]
+    pub quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
     /// The platforms: vmware, virtualbox, azure, gce, aws, openstack, hyperv or proxmox
     #[arg(
@@ -366,6 +387,9 @@ pub struct ConvertArgs {
     /// Folder for the uncompressed copy of a compressed image; `TMPDIR`, or `/var/tmp`
     #[arg(long, value_name = "FOLDER")]
     pub scratch: Option<PathBuf>,
+    /// Size of the new disk: its table is that of a larger disk, and its last partition ends where the disk does
+    #[arg(long, value_name = "SIZE")]
+    pub size: Option<Size>,
     #[command(flatten)]
     pub write: WriteArgs,
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::args::ConvertArgs;
 use crate::describe::scratch_folder;
+use crate::grow;
 use crate::inputs::Inputs;
 use crate::output::{self, Destination};
 
@@ -20,7 +21,10 @@ pub fn run(args: &ConvertArgs) -> Result<String, Box<dyn Error>> {
     let scratch = args.scratch.clone().unwrap_or_else(scratch_folder);
     let store = open_image(input, &scratch)?;
     let inputs = Inputs::files(store.files());
-    let disk = store.disk()?;
+    let mut disk = store.disk()?;
+    if let Some(size) = args.size {
+        disk = grow::growth(store.image(), Some(size), None)?.apply(&disk)?;
+    }
     let options = ImageOptions::new(store.identity(&args.seed)?, "");
     let options = options.with_threads(output::threads(&args.write));
     destination.write(&disk, &options, &inputs, &args.write)?;
@@ -31,7 +35,7 @@ pub fn run(args: &ConvertArgs) -> Result<String, Box<dyn Error>> {
         destination.report(json!({
             "input": input.to_string_lossy(),
             "input-format": store.image().format().name(),
-            "disk-size": store.image().len(),
+            "disk-size": disk.len(),
         }))?
     } else {
         destination.describe(disk.len())?

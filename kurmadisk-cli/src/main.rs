@@ -5,7 +5,7 @@
 //! | `args` | the command line's shape |
 //! | `describe` | options, environment and configuration file as one description |
 //! | `inputs` | what an image is made from |
-//! | `build`, `package`, `plan`, `inspect`, `convert`, `verify`, `slot`, `uki` | the commands; each gives what is to be printed |
+//! | `build`, `package`, `plan`, `inspect`, `convert`, `verify`, `slot`, `grow`, `uki` | the commands; each gives what is to be printed |
 //! | `output` | the file an image goes to |
 //! | `text` | tables and sizes for people |
 
@@ -13,6 +13,7 @@ mod args;
 mod build;
 mod convert;
 mod describe;
+mod grow;
 mod inputs;
 mod inspect;
 mod output;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Slot(args) => slot::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Verify(args) => return answer(verify::run(&args)),
+        Command::Grow(args) => grow::run(&args),
         Command::Uki { command } => uki::run(&command),
     };
     match said.and_then(|said| say(&said)) {

@@ -14,11 +14,14 @@
 //! | `mbr/spec` | the boot record, its four entries, CHS addresses |
 //! | `mbr/build` | the MBR and the chain of extended boot records |
 //! | `mbr/read` | the same, read back |
+//! | [`grow`](mod@grow) | a table for a larger disk |
 //! | `read` | which kind of table and which sector size a disk has |
 //! | `error` | [`TableError`], and the [`TableProblem`]s of a table that can still be used |
 
 mod error;
 mod gpt;
+#[cfg(feature = "inspect")]
+pub mod grow;
 mod mbr;
 #[cfg(feature = "inspect")]
 mod read;

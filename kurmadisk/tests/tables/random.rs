@@ -24,7 +24,7 @@ fn partition() -> impl Strategy<Value = Parts> {
 }
 
 /// GPT disks with any numbers, gaps, explicit places, sizes, types, attributes, labels.
-fn gpt_layout() -> impl Strategy<Value = DiskLayout> {
+pub fn gpt_layout() -> impl Strategy<Value = DiskLayout> {
     let entries = 128_u32..700;
     let numbered = entries.prop_flat_map(|entries| {
         (
@@ -83,7 +83,7 @@ fn gpt_request(number: u32, (sectors, label, bits, _, guid): &Parts) -> Partitio
 }
 
 /// MBR disks with any choice of primary and logical partitions, and gaps between them.
-fn mbr_layout() -> impl Strategy<Value = DiskLayout> {
+pub fn mbr_layout() -> impl Strategy<Value = DiskLayout> {
     let primary = subsequence(vec![1_u32, 2, 3, 4], 0..=3);
     let alignment = select(vec![1_u64, 63, 2048]);
     (

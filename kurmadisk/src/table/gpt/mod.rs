@@ -5,7 +5,7 @@ mod build;
 mod read;
 #[cfg(feature = "inspect")]
 mod rewrite;
-mod spec;
+pub(super) mod spec;
 
 pub(super) use build::build;
 #[cfg(feature = "inspect")]

@@ -2,31 +2,31 @@
 //! their first three fields little-endian (appendix A).
 
 use zerocopy::little_endian::{U16, U32, U64};
-use zerocopy::{Immutable, IntoBytes, Unaligned};
+use zerocopy::{FromBytes, Immutable, IntoBytes, Unaligned};
 
 /// Begin of every header.
-pub(super) const SIGNATURE: [u8; 8] = *b"EFI PART";
+pub(in crate::table) const SIGNATURE: [u8; 8] = *b"EFI PART";
 
 /// Revision 1.0, the only one there is.
-pub(super) const REVISION: u32 = 0x0001_0000;
+pub(in crate::table) const REVISION: u32 = 0x0001_0000;
 
 /// Size of [`Header`]; the rest of its sector is zero.
-pub(super) const HEADER_SIZE: u32 = 92;
+pub(in crate::table) const HEADER_SIZE: u32 = 92;
 
 /// Size of [`Entry`].
-pub(super) const ENTRY_SIZE: u32 = 128;
+pub(in crate::table) const ENTRY_SIZE: u32 = 128;
 
 /// Where the primary header lies.
-pub(super) const PRIMARY_LBA: u64 = 1;
+pub(in crate::table) const PRIMARY_LBA: u64 = 1;
 
 /// Where the primary copy's entries lie; the specification leaves it open, every tool puts them here.
-pub(super) const PRIMARY_ENTRIES_LBA: u64 = 2;
+pub(in crate::table) const PRIMARY_ENTRIES_LBA: u64 = 2;
 
 /// A GPT header (section 5.3.2, table 5.5).
-#[derive(Clone, Copy, Debug, IntoBytes, Immutable, Unaligned)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, Unaligned)]
 #[repr(C)]
 #[expect(clippy::struct_field_names, reason = "the specification's own names")]
-pub(super) struct Header {
+pub(in crate::table) struct Header {
     /// [`SIGNATURE`].
     pub signature: [u8; 8],
     /// [`REVISION`].
@@ -60,9 +60,9 @@ pub(super) struct Header {
 const _: () = assert!(size_of::<Header>() == HEADER_SIZE as usize);
 
 /// A GPT entry (section 5.3.3, table 5.6); an unused one is all zeros.
-#[derive(Clone, Copy, Debug, IntoBytes, Immutable, Unaligned)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, Unaligned)]
 #[repr(C)]
-pub(super) struct Entry {
+pub(in crate::table) struct Entry {
     /// The type's GUID.
     pub type_guid: [u8; 16],
     /// The partition's GUID.

@@ -2,7 +2,7 @@
 //! extended boot records has no specification but what DOS did. All integers are little-endian.
 
 use zerocopy::little_endian::{U16, U32};
-use zerocopy::{FromZeros, Immutable, IntoBytes, Unaligned};
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, Unaligned};
 
 use crate::table::TableError;
 
@@ -28,7 +28,7 @@ const ACTIVE: u8 = 0x80;
 
 /// A boot record: LBA 0 of a disk (section 5.2.1, table 5.1), or an extended boot record, which has the
 /// same form and uses two entries.
-#[derive(Clone, Copy, Debug, IntoBytes, Immutable, Unaligned)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, Unaligned)]
 #[repr(C)]
 pub(in crate::table) struct BootRecord {
     /// Code that a BIOS starts.
@@ -66,7 +66,7 @@ impl BootRecord {
 }
 
 /// An entry of a boot record (section 5.2.1, table 5.2); an unused one is all zeros.
-#[derive(Clone, Copy, Debug, FromZeros, IntoBytes, Immutable, Unaligned)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, Unaligned)]
 #[repr(C)]
 pub(in crate::table) struct Record {
     /// 0x80 for active.
