@@ -2,6 +2,8 @@
 
 mod hostile;
 mod machine;
+#[cfg(feature = "secure-boot")]
+mod signatures;
 mod stage;
 mod support;
 mod uki;
