@@ -3,7 +3,6 @@
 use std::error::Error;
 
 use kurmadisk::ImageOptions;
-use kurmadisk::formats::read_at::ReadAt;
 use kurmadisk::source::disk::open_image;
 use serde_json::json;
 

@@ -95,17 +95,16 @@ fn describe(report: &PlanReport) -> String {
     for partition in &report.partitions {
         table.row(row(partition));
     }
-    let mut verity = String::new();
-    for partition in &report.partitions {
-        if let Some(hashes) = &partition.verity {
-            verity += &format!(
-                "verity {} of {}: {}\n",
-                partition.entry.number,
-                hashes.data_partition,
-                text::hash_area(&hashes.area)
-            );
-        }
-    }
+    let hashes = report.partitions.iter().filter_map(|partition| {
+        let hashes = partition.verity.as_ref()?;
+        Some(format!(
+            "verity {} of {}: {}\n",
+            partition.entry.number,
+            hashes.data_partition,
+            text::hash_area(&hashes.area)
+        ))
+    });
+    let verity: String = hashes.collect();
     format!(
         "{}: {} ({} sectors of {} bytes), {} {}\n{table}{verity}boot: {}\n",
         text::shown(&report.name),

@@ -250,7 +250,7 @@ fn reports_and_powers_off(
     let initrd = fs::read(demo_initrd()).unwrap();
     let (len, crc32) = (initrd.len(), crc32fast::hash(&initrd));
     let entered = match firmware {
-        Firmware::Uefi => "UEFI",
+        Firmware::Uefi | Firmware::UefiSecure => "UEFI",
         Firmware::Bios => "the boot protocol, 32-bit",
     };
     for line in [

@@ -26,13 +26,18 @@ fn build(folder: &Path) -> Command {
     build
 }
 
+/// Of a length that fits no alignment.
+fn splash() -> Vec<u8> {
+    vec![7; 70_001]
+}
+
 /// An image with every section there is an option for.
 fn full(folder: &Path) {
     for (name, content) in [
         ("cmdline", &b"console=ttyS0 kurma=1\n"[..]),
         ("os-release", b"ID=test\nPRETTY_NAME=\"A test\"\n"),
         ("dtb", b"\xd0\x0d\xfe\xed not a real tree"),
-        ("splash", &[7; 70_001]),
+        ("splash", &splash()),
         ("ucode", b"070701 microcode"),
         ("key.pem", b"-----BEGIN PUBLIC KEY-----\n"),
         ("second", b"second initrd"),
@@ -71,7 +76,7 @@ fn all_sections_are_there_in_their_order_with_their_contents() {
         (".cmdline", b"console=ttyS0 kurma=1".to_vec()),
         (".dtb", fs::read(folder.join("dtb")).unwrap()),
         (".uname", b"6.1.0-test".to_vec()),
-        (".splash", vec![7; 70_001]),
+        (".splash", splash()),
         (".pcrpkey", fs::read(folder.join("key.pem")).unwrap()),
         (".initrd", joined.concat()),
         (".ucode", b"070701 microcode".to_vec()),

@@ -161,18 +161,18 @@ impl Protections {
             };
             let (data, hashes) = (guid(each.data, data), guid(each.hashes, hashes));
             let hash_name = if what == "root" { "roothash" } else { "usrhash" };
-            let mut text = format!(" {hash_name}={root}");
+            let told = format!(" {hash_name}={root}");
             // By the root hash alone partitions are found whose PARTUUIDs are made of it.
-            if (data, hashes) != (root.data_partition(), root.hash_partition()) {
-                let offset = match each.planned.offset {
-                    0 => String::new(),
-                    offset => format!(" systemd.verity_{what}_options=hash-offset={offset}"),
-                };
-                text += &format!(
-                    " systemd.verity_{what}_data=PARTUUID={data} systemd.verity_{what}_hash=PARTUUID={hashes}{offset}"
-                );
+            if (data, hashes) == (root.data_partition(), root.hash_partition()) {
+                return Some(told);
             }
-            Some(text)
+            let offset = match each.planned.offset {
+                0 => String::new(),
+                offset => format!(" systemd.verity_{what}_options=hash-offset={offset}"),
+            };
+            Some(format!(
+                "{told} systemd.verity_{what}_data=PARTUUID={data} systemd.verity_{what}_hash=PARTUUID={hashes}{offset}"
+            ))
         });
         parts.collect()
     }

@@ -121,7 +121,7 @@ fn options(superblock: &Superblock) -> Result<VerityOptions, HashAreaFault> {
     Ok(options)
 }
 
-fn unsupported(field: &'static str, value: impl ToString) -> HashAreaFault {
+fn unsupported(field: &'static str, value: impl std::fmt::Display) -> HashAreaFault {
     HashAreaFault::Unsupported {
         field,
         value: value.to_string(),

@@ -131,15 +131,13 @@ proptest! {
     #[test]
     fn any_mbr_grows(layout in random::mbr_layout(), more in more()) {
         let Scheme::Mbr(mbr) = &layout.scheme else { panic!("no MBR") };
-        match last(&layout) {
-            None => {}
-            Some(number) if number <= 4 && mbr.extended.is_none() => check(&layout, more, &[]),
-            Some(number) if number > 4 => {
-                let map = built(&layout);
-                let error = grow(&map.reader(), map.len(), None).unwrap_err();
-                assert!(error.to_string().contains("it is a logical one"), "{error}");
-            }
-            Some(_) => {}
+        let logical = last(&layout).is_some_and(|number| number > 4);
+        if logical {
+            let map = built(&layout);
+            let error = grow(&map.reader(), map.len(), None).unwrap_err();
+            assert!(error.to_string().contains("it is a logical one"), "{error}");
+        } else if last(&layout).is_some() && mbr.extended.is_none() {
+            check(&layout, more, &[]);
         }
     }
 }

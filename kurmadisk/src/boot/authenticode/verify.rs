@@ -1,5 +1,7 @@
 //! Signatures read and verified.
 
+use der::asn1::{Any, SetOfVec};
+use der::oid::ObjectIdentifier;
 use der::{Decode, Encode};
 use kurmadisk_formats::read_at::ReadAt;
 use rsa::pkcs8::DecodePublicKey;
@@ -182,11 +184,11 @@ fn signed_by(certificate: &Certificate, signer: &SignerInfo, content: &[u8]) -> 
         let attribute = attributes.iter().find(|attribute| attribute.oid == oid)?;
         attribute.values.get(0)
     };
-    let signs = value(CONTENT_TYPE).map(|value| value.decode_as::<der::oid::ObjectIdentifier>());
+    let signs = value(CONTENT_TYPE).map(Any::decode_as::<ObjectIdentifier>);
     if signs != Some(Ok(INDIRECT_DATA)) {
         return Err("it signs something else than a program's digest".to_owned());
     }
-    let message = value(MESSAGE_DIGEST).map(der::asn1::Any::value);
+    let message = value(MESSAGE_DIGEST).map(Any::value);
     if message != Some(&Sha256::digest(content)[..]) {
         return Err("its content was changed".to_owned());
     }
@@ -208,7 +210,7 @@ fn certificate_of(
     data: &SignedData,
     signer: &SignerInfo,
 ) -> Result<Option<Certificate>, der::Error> {
-    for any in data.certificates.iter().flat_map(|all| all.iter()) {
+    for any in data.certificates.iter().flat_map(SetOfVec::iter) {
         let certificate = certificate(any)?;
         let own = certificate.tbs_certificate();
         if *own.issuer() == signer.signer.issuer

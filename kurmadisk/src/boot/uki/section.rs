@@ -52,6 +52,7 @@ pub struct ExtraSection {
 impl ExtraSection {
     /// Refuses a name that no section table has, or that is for what [`UkiParts`](super::UkiParts) has already.
     pub(super) fn check(&self) -> Result<(), BootError> {
+        let len = self.content.len();
         let problem = if !self.name.bytes().all(|byte| byte.is_ascii_graphic())
             || self.name.is_empty()
             || self.name.len() > MAX_NAME
@@ -61,7 +62,7 @@ impl ExtraSection {
             .contains(&self.name.as_str())
         {
             "it has an option of its own"
-        } else if self.content.len() == 0 {
+        } else if len == 0 {
             "it is empty; leave it out"
         } else {
             return Ok(());
