@@ -20,7 +20,7 @@ const GATHERED: usize = 256 << 10;
 /// whole when [`set_len`](Output::set_len) has returned. Its bytes depend on the content and the level alone.
 ///
 /// Memory: `2 · threads + 4` blocks with their compressed forms, and a compressor for each thread. For gzip that
-/// is 2 MiB a block and 0.3 MiB a thread, for zstd 8 MiB and about 10 (more at levels above 12), for xz 16 MiB and
+/// is 2 MiB a block and 0.3 MiB a thread, for zstd 8 MiB and about 10 (75 at the highest levels), for xz 16 MiB and
 /// about 95; and for xz 24 bytes for each block of the disk that is not zeros.
 pub struct Compressed<O> {
     out: O,
