@@ -27,7 +27,7 @@ pub fn two_slots(a: &'static str, b: &'static str) -> Parts {
 fn entered(firmware: Firmware) -> &'static str {
     match firmware {
         Firmware::Bios => bios::ENTERED,
-        Firmware::Uefi => uefi::ENTERED,
+        Firmware::Uefi | Firmware::UefiSecure => uefi::ENTERED,
     }
 }
 
@@ -47,7 +47,7 @@ pub fn boots_slot(disk: &Disk, firmware: Firmware, letter: char) -> String {
 fn stops(disk: &Disk, firmware: Firmware, lines: &[&str]) {
     let last = match firmware {
         Firmware::Bios => "the machine stops",
-        Firmware::Uefi => "back to the firmware",
+        Firmware::Uefi | Firmware::UefiSecure => "back to the firmware",
     };
     let serial = disk.machine(firmware).run_until(last).unwrap();
     let all: Vec<_> = lines.iter().copied().chain([last]).collect();

@@ -53,7 +53,8 @@ proptest! {
         for name in ["a.ovf", "a.vmx", "a.raw"] {
             survives(name, text.as_bytes());
         }
-        let named: String = text.lines().map(|line| format!("sata0:0.fileName = \"{line}\"\n")).collect();
+        let named = text.lines().map(|line| format!("sata0:0.fileName = \"{line}\"\n"));
+        let named = named.collect::<Vec<_>>().concat();
         survives("a.vmx", named.as_bytes());
     }
 }
