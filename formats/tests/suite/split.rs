@@ -95,9 +95,9 @@ fn a_chunk_more_is_a_file_more() {
         assert_eq!(others(&path).len(), files, "{len}");
     }
     let dir = tempfile::tempdir().unwrap();
-    let path = image_file(dir.path(), SPLIT, &DiskMap::new(TIB));
+    let path = image_file(dir.path(), SPLIT, &DiskMap::new(100 * GIB));
     let info = oracle::qemu_img_info_json(&path, "vmdk").unwrap();
-    assert_eq!(info["virtual-size"], TIB);
+    assert_eq!(info["virtual-size"], 100 * GIB);
     let files = others(&path);
     // Besides, VirtualBox reads 1,100 lines at most.
     let besides = lines(&path).len() - files.len();
