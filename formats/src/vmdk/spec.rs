@@ -144,4 +144,6 @@ mod stream {
     pub(in crate::vmdk) const MARKER_GRAIN_DIRECTORY: u32 = 2;
     /// [`Marker::kind`] of the footer.
     pub(in crate::vmdk) const MARKER_FOOTER: u32 = 3;
+    /// [`Marker::kind`] of what says how far a transfer is; not in the note, VMware sends it.
+    pub(in crate::vmdk) const MARKER_PROGRESS: u32 = 4;
 }

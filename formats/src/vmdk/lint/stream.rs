@@ -280,7 +280,7 @@ impl Walk<'_> {
         let data = at + SECTOR;
         let sectors = marker.sectors.get();
         match marker.kind.get() {
-            spec::MARKER_GRAIN_TABLE => {}
+            spec::MARKER_GRAIN_TABLE | spec::MARKER_PROGRESS => {}
             spec::MARKER_GRAIN_DIRECTORY => self.directory = data / SECTOR,
             spec::MARKER_FOOTER => self.footer(at, sectors)?,
             _ => return Ok(None),

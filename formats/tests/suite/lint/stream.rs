@@ -161,3 +161,14 @@ fn one_damage_does_not_hide_another() {
         assert!(broken.contains(rule.as_str()), "{broken:?} lacks {rule}");
     }
 }
+
+#[test]
+fn markers_of_progress_are_passed_over() {
+    let clean = broken(&look(&Stream::new().bytes()));
+    let mut stream = Stream::new();
+    stream.between = vec![0; 512];
+    put(&mut stream.between, 12, &[4]);
+    assert_eq!(broken(&look(&stream.bytes())), clean);
+    put(&mut stream.between, 12, &[5]);
+    assert!(broken(&look(&stream.bytes())).contains("vmdk-stream-marker"));
+}
