@@ -1,6 +1,7 @@
 //! What makes a disk boot, judged by binutils and by booting it in QEMU.
 
 mod hostile;
+mod loader;
 mod machine;
 #[cfg(feature = "secure-boot")]
 mod signatures;

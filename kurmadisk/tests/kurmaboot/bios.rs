@@ -5,7 +5,9 @@ use std::io::Write;
 
 use kurmadisk_fixtures::qemu::{Firmware, Interface, Machine};
 
-use crate::support::{COMMAND_LINE, Disk, Parts, Table, boots, initrd, put, run, said};
+use crate::support::{
+    COMMAND_LINE, Disk, Parts, Table, boots, initrd, put, run, said, shows, with_screen,
+};
 
 pub const ENTERED: &str = "the boot protocol, 32-bit";
 const BOOTED_A: &str = "root=LABEL=ROOT kurma.test=1 ro kurma.booted=PARTLABEL=KURMA-A";
@@ -234,4 +236,15 @@ fn what_is_wrong_with_the_files_is_said() {
             &[slot, line, "no other slot is bootable", "the machine stops"],
         );
     }
+}
+
+#[test]
+fn messages_are_on_the_screen_too() {
+    let disk = Parts::new(SLOT_A).file("vmlinuz-a", None).build();
+    let machine = Machine::new(Firmware::Bios).drive(disk.drive(Interface::Virtio));
+    let (machine, screen) = with_screen(machine, disk.folder.path());
+    let _running = machine.start().unwrap();
+    shows(&screen, "kurmaboot: the machine stops");
+    shows(&screen, "kurmaboot: slot KURMA-A");
+    shows(&screen, "kurmaboot: /kurmaos/vmlinuz-a is missing");
 }

@@ -13,7 +13,9 @@ use kurmadisk_fixtures::qemu::{Drive, Firmware, Interface, Machine};
 use tempfile::NamedTempFile;
 
 use crate::bios::ENTERED;
-use crate::support::{COMMAND_LINE, Disk, Parts, Table, boots, initrd, said, sector_with};
+use crate::support::{
+    COMMAND_LINE, Disk, Parts, Table, boots, initrd, said, sector_with, shows, with_screen,
+};
 
 /// Where the boot sector stays: the loader uses nothing below 0x1000.
 const RESIDENT: u32 = 0x600;
@@ -182,6 +184,18 @@ fn a_bios_without_lba_is_named() {
         &disk(),
         Fault::Disk(0x41),
         &["kurmaboot: this BIOS cannot address the disk by LBA"],
+    );
+}
+
+#[test]
+fn the_boot_code_speaks_on_the_screen_too() {
+    let disk = disk();
+    let (machine, _file) = machine(&disk, Fault::Disk(0x41));
+    let (machine, screen) = with_screen(machine, disk.folder.path());
+    let _running = machine.start().unwrap();
+    shows(
+        &screen,
+        "kurmaboot: this BIOS cannot address the disk by LBA",
     );
 }
 

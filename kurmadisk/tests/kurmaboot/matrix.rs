@@ -24,6 +24,10 @@ fn a_real_kernel_boots_from_every_disk_in_every_memory() {
     let disk = linux::disk(SectorSize::B512, 0);
     for interface in INTERFACES {
         for mib in [96, 512, 3584, 8192] {
+            // SeaBIOS 1.16.3 reaches no NVMe disk then: "Can not map memory bar over 4Gig".
+            if interface == Interface::Nvme && mib > 2048 {
+                continue;
+            }
             let machine = Machine::new(Firmware::Bios)
                 .drive(disk.drive(interface))
                 .memory_mib(mib);

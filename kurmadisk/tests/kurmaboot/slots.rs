@@ -3,9 +3,11 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
+use kurmadisk::slot::{self, Change};
 use kurmadisk_fixtures::demo;
 use kurmadisk_fixtures::oracle::GptPartition;
 use kurmadisk_fixtures::qemu::{Firmware, Machine};
+use kurmadisk_formats::read_at::FileReader;
 
 use crate::support::{COMMAND_LINE, Disk, Parts, Table, boots, initrd, run, said};
 use crate::{bios, uefi};
@@ -281,5 +283,51 @@ fn a_power_cut_at_any_write_leaves_a_bootable_disk() {
             assert_eq!(left, expected, "write {n} up to byte {piece}");
             assert_eq!(entries(&disk, false), entries(&disk, true));
         }
+    }
+}
+
+/// Attributes of no order: the loader takes the slot that `slot::read` puts first, and spends a try if it must.
+#[test]
+fn the_loader_chooses_as_the_library_says() {
+    let disk = two_slots("", "").build();
+    let read = || {
+        let file = File::open(disk.path()).unwrap();
+        slot::read(&FileReader::new(file).unwrap()).unwrap()
+    };
+    let mut state = 1_u64;
+    let mut random = |below: u64| {
+        state = state * 48_271 % 0x7fff_ffff;
+        u8::try_from(state % below).unwrap()
+    };
+    for _ in 0..16 {
+        for letter in ['a', 'b'] {
+            let change = Change {
+                priority: Some(random(4)),
+                tries: Some(random(3)),
+                successful: Some(random(3) == 0),
+            };
+            slot::change(&disk.path(), letter, change).unwrap();
+        }
+        let before = read();
+        let first = before[0].clone();
+        if !first.is_bootable() {
+            stops(
+                &disk,
+                Firmware::Bios,
+                &["no bootable slot: none has a priority and was successful or has tries left"],
+            );
+            assert_eq!(read(), before);
+            continue;
+        }
+        boots_slot(&disk, Firmware::Bios, first.letter);
+        let after = read()
+            .into_iter()
+            .find(|slot| slot.letter == first.letter)
+            .unwrap();
+        let spent = u8::from(!first.successful);
+        assert_eq!(
+            (after.tries, after.priority),
+            (first.tries - spent, first.priority)
+        );
     }
 }

@@ -2,8 +2,9 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use kurmadisk::boot::kurmaboot::{BiosLoader, bios_loader, uefi_loader};
 use kurmadisk::layout::{
@@ -303,4 +304,29 @@ pub fn sector_with(disk: &Disk, start: &[u8]) -> u32 {
         .chunks_exact(512)
         .position(|sector| sector.starts_with(start));
     u32::try_from(found.unwrap()).unwrap()
+}
+
+/// Has `SeaBIOS` repeat what is on the screen on the second serial port; and where that is written to.
+pub fn with_screen(machine: Machine, folder: &Path) -> (Machine, PathBuf) {
+    let (port, screen) = (folder.join("port"), folder.join("screen"));
+    fs::write(&port, 0x2f8_u32.to_le_bytes()).unwrap();
+    let serial = format!("file:{}", screen.display());
+    let setting = format!("name=etc/sercon-port,file={}", port.display());
+    let machine = machine.arguments(["-serial", &serial, "-fw_cfg", &setting]);
+    (machine, screen)
+}
+
+/// Waits until the screen says it.
+#[track_caller]
+pub fn shows(screen: &Path, line: &str) {
+    let said = || String::from_utf8_lossy(&fs::read(screen).unwrap_or_default()).into_owned();
+    let end = Instant::now() + Duration::from_secs(60);
+    while !said().contains(line) {
+        assert!(
+            Instant::now() < end,
+            "no {line:?} on the screen:\n{}",
+            said()
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

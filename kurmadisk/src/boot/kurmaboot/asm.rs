@@ -110,6 +110,11 @@ impl Emitter {
         })
     }
 
+    /// New labels, each to be set once.
+    pub fn labels<const N: usize>(&mut self) -> [CodeLabel; N] {
+        std::array::from_fn(|_| self.a.create_label())
+    }
+
     /// A new label, set here.
     pub fn here(&mut self) -> Asm<CodeLabel> {
         here(&mut self.a)

@@ -73,7 +73,7 @@ pub(super) fn emit(e: &mut Emitter, shared: Shared) -> Asm {
 }
 
 fn load_table(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
-    let (none, damaged, loaded) = (e.a.create_label(), e.a.create_label(), e.a.create_label());
+    let [none, damaged, loaded] = e.labels();
     let protected = e.a.create_label();
     e.place(shared.load_table)?;
     e.save(&ALL)?;
@@ -203,12 +203,7 @@ fn check_header(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
 /// The entries have changed: both copies are made from the one that was read. The other one's entries stay
 /// where its header says; where that does not count they go to their usual place.
 fn save_table(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
-    let (usual, known, swapped, failed) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
+    let [usual, known, swapped, failed] = e.labels();
     e.place(shared.save_table)?;
     e.save(&ALL)?;
     e.a.mov(esi, var(ENTRIES))?;

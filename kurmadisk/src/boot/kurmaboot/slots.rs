@@ -69,8 +69,8 @@ pub(super) fn emit(e: &mut Emitter, shared: Shared) -> Asm {
 }
 
 fn course(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
-    let (slots, damaged, none_left) = (e.a.create_label(), e.a.create_label(), e.a.create_label());
-    let (next, unwritten) = (e.a.create_label(), e.a.create_label());
+    let [slots, damaged, none_left] = e.labels();
+    let [next, unwritten] = e.labels();
     e.place(shared.course)?;
     e.a.call(shared.load_table)?;
     e.a.cmp(eax, DAMAGED)?;
@@ -139,7 +139,7 @@ fn course(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
 
 fn letter(e: &mut Emitter, own: Private) -> Asm {
     const KEPT: [Reg; 3] = [Reg::Cx, Reg::Dx, Reg::Si];
-    let (none, end, unit) = (e.a.create_label(), e.a.create_label(), e.a.create_label());
+    let [none, end, unit] = e.labels();
     e.place(own.letter)?;
     e.save(&KEPT)?;
     unless_type(e, PartitionType::KURMAOS_SLOT, none)?;
@@ -185,7 +185,7 @@ pub(super) fn unless_type(e: &mut Emitter, kind: PartitionType, other: CodeLabel
 }
 
 fn next_slot(e: &mut Emitter, own: Private) -> Asm {
-    let (skip, each, none) = (e.a.create_label(), e.a.create_label(), e.a.create_label());
+    let [skip, each, none] = e.labels();
     e.place(own.next_slot)?;
     e.save(&ALL)?;
     // EBX is the best rank so far, EDI the address of its entry, ECX the number of the one at ESI.
@@ -250,7 +250,7 @@ fn spend_try(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
 
 fn say_slot(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
     const KEPT: [Reg; 2] = [Reg::Cx, Reg::Si];
-    let (unit, end, proven) = (e.a.create_label(), e.a.create_label(), e.a.create_label());
+    let [unit, end, proven] = e.labels();
     e.place(own.say_slot)?;
     e.save(&KEPT)?;
     say_begin(e, shared, "slot ")?;
@@ -282,13 +282,8 @@ fn say_slot(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
 
 /// Of the file's bytes the first line remains, without space at its end; the slot is appended, and a NUL.
 fn finish_cmdline(e: &mut Emitter, shared: Shared) -> Asm {
-    let (scan, ended, spaces, trimmed) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
-    let (first, done, fits) = (e.a.create_label(), e.a.create_label(), e.a.create_label());
+    let [scan, ended, spaces, trimmed] = e.labels();
+    let [first, done, fits] = e.labels();
     e.place(shared.finish_cmdline)?;
     e.save(&ALL)?;
     e.a.mov(esi, var(CMDLINE))?;

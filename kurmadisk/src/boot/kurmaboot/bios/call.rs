@@ -100,15 +100,8 @@ fn packet_call(e: &mut Emitter, bios: Bios) -> Asm {
 /// INT 13h AH=42h and 43h: ECX sectors from EDX:EAX on, to or from EDI. In pieces that fit the bounce buffer;
 /// after a failure the disk is reset and the piece tried again.
 fn transfer(e: &mut Emitter, shared: Shared, bios: Bios) -> Asm {
-    let (start, piece, small, attempt, good, done) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
-    let (end, read, fetched) = (e.a.create_label(), e.a.create_label(), e.a.create_label());
+    let [start, piece, small, attempt, good, done] = e.labels();
+    let [end, read, fetched] = e.labels();
     e.place(shared.read_blocks)?;
     e.save(&ALL)?;
     e.a.mov(ebx, READ)?;

@@ -87,19 +87,8 @@ fn volume_read(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
 }
 
 fn next_cluster(e: &mut Emitter, own: Private) -> Asm {
-    let (fat32, fat16, located, cached) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
-    let (word, long, even, check, none) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
+    let [fat32, fat16, located, cached] = e.labels();
+    let [word, long, even, check, none] = e.labels();
     e.place(own.next_cluster)?;
     e.save(&ALL)?;
     // The entry's byte in the FAT: EAX.
@@ -159,14 +148,8 @@ fn next_cluster(e: &mut Emitter, own: Private) -> Asm {
 
 /// ECX sectors to EDI, from where [`CLUSTER`] and [`CLUSTER_OFFSET`] say, which move on.
 fn file_read(e: &mut Emitter, bios: Bios, own: Private) -> Asm {
-    let (next, inside, grow, shrink, grown) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
-    let (ended, unreadable, done) = (e.a.create_label(), e.a.create_label(), e.a.create_label());
+    let [next, inside, grow, shrink, grown] = e.labels();
+    let [ended, unreadable, done] = e.labels();
     e.place(bios.file_read)?;
     e.save(&ALL)?;
     e.place(next)?;
@@ -239,17 +222,9 @@ fn file_read(e: &mut Emitter, bios: Bios, own: Private) -> Asm {
 /// The name at ESI in the directory whose first cluster is EAX, or in the root directory of FAT12 and FAT16
 /// when that is 0.
 fn find(e: &mut Emitter, bios: Bios, own: Private) -> Asm {
-    let (sector, chained, have, entry, free, long, next) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
-    let (found, missing, done) = (e.a.create_label(), e.a.create_label(), e.a.create_label());
-    let (low, unreadable) = (e.a.create_label(), e.a.create_label());
+    let [sector, chained, have, entry, free, long, next] = e.labels();
+    let [found, missing, done] = e.labels();
+    let [low, unreadable] = e.labels();
     e.place(bios.find)?;
     e.save(&ALL)?;
     e.a.mov(var(CLUSTER), eax)?;
@@ -343,14 +318,7 @@ fn find(e: &mut Emitter, bios: Bios, own: Private) -> Asm {
 /// Of an entry that holds a whole name in ASCII, the name in lower case; of others nothing.
 fn long_name(e: &mut Emitter, own: Private) -> Asm {
     const KEPT: [Reg; 3] = [Reg::Cx, Reg::Dx, Reg::Si];
-    let (unit, none, small, second, third, end) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
+    let [unit, none, small, second, third, end] = e.labels();
     e.place(own.long_name)?;
     e.save(&KEPT)?;
     e.a.cmp(byte_ptr(edi), SINGLE)?;
@@ -402,13 +370,7 @@ fn lower_case(e: &mut Emitter, small: iced_x86::code_asm::CodeLabel) -> Asm {
 
 fn matches(e: &mut Emitter, own: Private) -> Asm {
     const KEPT: [Reg; 3] = [Reg::Cx, Reg::Dx, Reg::Si];
-    let (short, character, blank, small, done) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
+    let [short, character, blank, small, done] = e.labels();
     e.place(own.matches)?;
     e.save(&KEPT)?;
     // The long name counts if it is that of this short one: by its checksum, DL.

@@ -91,12 +91,7 @@ fn name(text: &str) -> Vec<u8> {
 }
 
 fn boot(e: &mut Emitter, shared: Shared, bios: Bios, own: Private, real: Real) -> Asm {
-    let (no_initrd, fault, failed, loaded) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
+    let [no_initrd, fault, failed, loaded] = e.labels();
     e.place(shared.boot)?;
     e.save(&ALL)?;
     e.a.call(own.load_cmdline)?;
@@ -178,12 +173,7 @@ fn start(e: &mut Emitter, shared: Shared, real: Real) -> Asm {
 }
 
 fn load_cmdline(e: &mut Emitter, shared: Shared, bios: Bios, own: Private) -> Asm {
-    let (absent, small, fault, too_long) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
+    let [absent, small, fault, too_long] = e.labels();
     e.place(own.load_cmdline)?;
     e.a.mov(var(CMDLINE_LEN), 0)?;
     e.point_at(&name("cmdline"))?;
@@ -217,14 +207,8 @@ fn load_cmdline(e: &mut Emitter, shared: Shared, bios: Bios, own: Private) -> As
 }
 
 fn load_header(e: &mut Emitter, shared: Shared, bios: Bios, own: Private) -> Asm {
-    let (wrong, old, fault, given, larger) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
-    let (next, too_little, fits) = (e.a.create_label(), e.a.create_label(), e.a.create_label());
+    let [wrong, old, fault, given, larger] = e.labels();
+    let [next, too_little, fits] = e.labels();
     e.place(own.load_header)?;
     e.a.cmp(var(FOUND_SIZE), HEADER_SECTORS * SECTOR_SIZE)?;
     e.a.jb(wrong)?;
@@ -320,15 +304,7 @@ fn load_header(e: &mut Emitter, shared: Shared, bios: Bios, own: Private) -> Asm
 
 /// As high as the memory and the kernel allow.
 fn place_initrd(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
-    let (none, next, low, limited, unlimited, too_little, done) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
+    let [none, next, low, limited, unlimited, too_little, done] = e.labels();
     e.place(own.place_initrd)?;
     e.a.mov(var(INITRD), 0)?;
     e.a.mov(edx, var(INITRD_SIZE))?;
@@ -387,7 +363,7 @@ fn place_initrd(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
 }
 
 fn open(e: &mut Emitter, bios: Bios, own: Private) -> Asm {
-    let (plain, missing, done) = (e.a.create_label(), e.a.create_label(), e.a.create_label());
+    let [plain, missing, done] = e.labels();
     e.place(own.open)?;
     e.save(&ALL)?;
     e.a.lea(edi, dword_ptr(ebp + NAME))?;

@@ -27,14 +27,7 @@ const FULL_LOW: u32 = (MIB_16 - MIB) / 1024;
 
 /// Emits the routine.
 pub(super) fn emit(e: &mut Emitter, bios: Bios) -> Asm {
-    let (next, skip, fits, whole, done, old) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
+    let [next, skip, fits, whole, done, old] = e.labels();
     e.place(bios.read_memory)?;
     e.save(&ALL)?;
     e.a.mov(var(RANGES), 0)?;
@@ -89,12 +82,7 @@ pub(super) fn emit(e: &mut Emitter, bios: Bios) -> Asm {
 /// INT 15h AX=E801h: KiB from 1 MiB on in CX, and units of 64 KiB from 16 MiB on in DX; some BIOSes say it in
 /// AX and BX alone. EDI is where the ranges go.
 fn old_way(e: &mut Emitter, bios: Bios) -> Asm {
-    let (none, given, separate, all) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
+    let [none, given, separate, all] = e.labels();
     e.a.mov(var(REG_ECX), 0)?;
     e.a.mov(var(REG_EDX), 0)?;
     e.a.mov(var(REG_EAX), 0xe801)?;

@@ -30,7 +30,8 @@ use iced_x86::code_asm::{byte_ptr, dword_ptr, eax, ebp, ecx, edi, edx, esp, word
 use self::memory_map::{
     ANSWER_AT, CMDLINE, ENTRIES, HEADER, OTHER, STACK, STAGE2, STAGE2_ROOM, VARS, VARS_ROOM,
 };
-use self::vars::{DRIVE, REG_EAX, REG_EDX, REG_ESI};
+use self::real::Real;
+use self::vars::{DRIVE, REAL_NEXT, REG_EAX, REG_EDX, REG_ESI};
 use super::asm::{Asm, Emitter, Mode, labels, var};
 use super::console::say_line;
 use super::vars::{BLOCK_SIZE, LAST_LBA};
@@ -89,7 +90,7 @@ fn stage2() -> Asm<Vec<u8>> {
     let shared = Shared::declare(&mut e.a);
     let bios = Bios::declare(&mut e.a);
     entry(&mut e, shared, bios)?;
-    stop(&mut e, shared)?;
+    stop(&mut e, shared, real)?;
     call::emit(&mut e, shared, bios, real)?;
     console::emit(&mut e, shared)?;
     gpt::emit(&mut e, shared)?;
@@ -110,7 +111,7 @@ fn entry(e: &mut Emitter, shared: Shared, bios: Bios) -> Asm {
     const A20_WORD: u32 = VARS + REG_EAX;
     const A20_VALUE: u32 = 0x4b75_4274;
     const A20_BIT: u32 = 0x10_0000;
-    let (open, unknown) = (e.a.create_label(), e.a.create_label());
+    let [open, unknown] = e.labels();
     call::flat_segments(e)?;
     e.a.mov(esp, STACK)?;
     e.a.movzx(eax, byte_ptr(VARS + DRIVE))?;
@@ -171,11 +172,10 @@ const PARAMETERS: u32 = 26;
 const PARAMETERS_SECTORS: u32 = 16;
 const PARAMETERS_SECTOR: u32 = 24;
 
-/// Nothing more can be done.
-fn stop(e: &mut Emitter, shared: Shared) -> Asm {
+/// Nothing more can be done but to restart.
+fn stop(e: &mut Emitter, shared: Shared, real: Real) -> Asm {
     e.place(shared.stop)?;
     say_line(e, shared, "the machine stops")?;
-    let halt = e.here()?;
-    e.a.hlt()?;
-    e.a.jmp(halt)
+    e.a.mov(var(REAL_NEXT), real.halt)?;
+    call::leave(e, real)
 }

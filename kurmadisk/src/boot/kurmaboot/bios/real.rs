@@ -49,6 +49,8 @@ pub(super) struct Real {
     pub call_bios: u32,
     /// For [`REAL_NEXT`]: starts the kernel.
     pub start_kernel: u32,
+    /// For [`REAL_NEXT`]: waits for a restart, which the keyboard can ask for.
+    pub halt: u32,
 }
 
 /// The 16-bit part, of [`ROOM`] bytes or more if it has outgrown that.
@@ -56,7 +58,7 @@ pub(super) fn assemble() -> Asm<(Vec<u8>, Real)> {
     // Data is addressed absolutely, code relatively but for the far jump to real mode: its target is known
     // the second time.
     let (_, addresses) = code(0)?;
-    let (code, [leave, real, call_bios, start_kernel]) = code(low(addresses[1]))?;
+    let (code, [leave, real, call_bios, start_kernel, halt]) = code(low(addresses[1]))?;
     debug_assert_eq!(real, addresses[1]);
     let jump = [0xeb, CODE - 2];
     let mut part = jump.to_vec();
@@ -72,6 +74,7 @@ pub(super) fn assemble() -> Asm<(Vec<u8>, Real)> {
         leave: low(leave),
         call_bios: low(call_bios),
         start_kernel: low(start_kernel),
+        halt: low(halt),
     };
     Ok((part, real))
 }
@@ -85,8 +88,8 @@ fn low(address: u64) -> u32 {
     u32::try_from(address).unwrap_or(u32::MAX)
 }
 
-/// The code, and the addresses of leave, real, `call_bios` and `start_kernel`; `real` is where the second is.
-fn code(real: u32) -> Asm<(Vec<u8>, [u64; 4])> {
+/// The code, and the addresses of leave, real, `call_bios`, `start_kernel` and halt; `real` is where the second is.
+fn code(real: u32) -> Asm<(Vec<u8>, [u64; 5])> {
     let mut a = CodeAssembler::new(16)?;
     let protect = a.create_label();
     // The MBR leaves the disk's number in DL, and the segments at 0.
@@ -141,10 +144,14 @@ fn code(real: u32) -> Asm<(Vec<u8>, [u64; 4])> {
     a.mov(sp, SETUP_STACK)?;
     let entry = u16::try_from((SETUP >> 4) + 0x20).unwrap_or(u16::MAX);
     a.add_instruction(Instruction::with_far_branch(Code::Jmp_ptr1616, entry, 0)?)?;
+    let halt = here(&mut a)?;
+    a.sti()?;
+    a.hlt()?;
+    a.jmp(halt)?;
     encode(
         &mut a,
         (STAGE2 + u32::from(CODE)).into(),
-        [leave, real, call_bios, start_kernel],
+        [leave, real, call_bios, start_kernel, halt],
     )
 }
 

@@ -42,20 +42,8 @@ const MBR_FIRST: u32 = 8;
 
 /// Emits what finds the volume and `/kurmaos` in it; EAX, what the table is, is kept.
 pub(super) fn open_volume(e: &mut Emitter, shared: Shared, bios: Bios) -> Asm {
-    let (gpt, next_mbr, next, no_active, no_esp) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
-    let (first_mbr, first, no_fat, no_directory, unreadable) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
+    let [gpt, next_mbr, next, no_active, no_esp] = e.labels();
+    let [first_mbr, first, no_fat, no_directory, unreadable] = e.labels();
     let mount = e.a.create_label();
     e.place(shared.open_volume)?;
     e.save(&[Reg::Ax])?;
@@ -134,14 +122,8 @@ pub(super) fn open_volume(e: &mut Emitter, shared: Shared, bios: Bios) -> Asm {
 
 /// Emits what makes out the FAT at [`VOLUME`]: EAX is 0, 1 when it is none, or [`UNREADABLE`].
 pub(super) fn mount(e: &mut Emitter, bios: Bios, volume_read: CodeLabel) -> Asm {
-    let (small_total, small_fat, fat32, fat16, typed) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
-    let (bad, unreadable) = (e.a.create_label(), e.a.create_label());
+    let [small_total, small_fat, fat32, fat16, typed] = e.labels();
+    let [bad, unreadable] = e.labels();
     e.place(bios.mount)?;
     e.save(&ALL)?;
     e.a.mov(var(FAT_CACHED), 0)?;

@@ -56,12 +56,7 @@ pub(super) fn emit(e: &mut Emitter, shared: Shared, disk: Disk) -> Asm {
 
 fn copy_path(e: &mut Emitter, disk: Disk) -> Asm {
     const KEPT: [Reg; 4] = [Reg::Bx, Reg::Cx, Reg::Dx, Reg::Si];
-    let (node, done, failed, whole) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
+    let [node, done, failed, whole] = e.labels();
     e.place(disk.copy_path)?;
     e.save(&KEPT)?;
     e.a.mov(rbx, rax)?;
@@ -143,7 +138,7 @@ fn find_disk(e: &mut Emitter, disk: Disk) -> Asm {
 /// What was written is flushed at once: the order of writes is what makes them safe.
 fn transfer(e: &mut Emitter, shared: Shared) -> Asm {
     const KEPT: [Reg; 3] = [Reg::Bx, Reg::Cx, Reg::Dx];
-    let (start, read, done) = (e.a.create_label(), e.a.create_label(), e.a.create_label());
+    let [start, read, done] = e.labels();
     e.place(shared.read_blocks)?;
     e.save(&KEPT)?;
     e.a.mov(rbx, i64::from(READ_BLOCKS))?;

@@ -140,12 +140,7 @@ fn size(e: &mut Emitter, files: Files) -> Asm {
 
 fn read(e: &mut Emitter, files: Files) -> Asm {
     const KEPT: [Reg; 2] = [Reg::Cx, Reg::Dx];
-    let (next, small, short, done) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
+    let [next, small, short, done] = e.labels();
     e.place(files.read)?;
     e.save(&KEPT)?;
     e.a.mov(rcx, rbx)?;

@@ -89,13 +89,7 @@ fn boot(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
 }
 
 fn load_cmdline(e: &mut Emitter, shared: Shared, files: Files, own: Private) -> Asm {
-    let (absent, small, fault, unreadable, too_long) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
+    let [absent, small, fault, unreadable, too_long] = e.labels();
     e.place(own.load_cmdline)?;
     e.a.mov(dword_ptr(r15 + CMDLINE_LEN), 0)?;
     e.point_at(b"cmdline\0")?;
@@ -143,12 +137,7 @@ fn load_cmdline(e: &mut Emitter, shared: Shared, files: Files, own: Private) -> 
 
 /// Load options are UTF-16, and the command line is UTF-8; what is none becomes question marks.
 fn widen(e: &mut Emitter, own: Private) -> Asm {
-    let (next, store, tail, bad) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
+    let [next, store, tail, bad] = e.labels();
     e.place(own.widen)?;
     e.a.mov(esi, dword_ptr(r15 + CMDLINE))?;
     e.a.lea(rdi, ptr(r15 + OPTIONS))?;
@@ -201,7 +190,7 @@ fn widen(e: &mut Emitter, own: Private) -> Asm {
 }
 
 fn offer_initrd(e: &mut Emitter, shared: Shared, files: Files, own: Private) -> Asm {
-    let (absent, fault, refused) = (e.a.create_label(), e.a.create_label(), e.a.create_label());
+    let [absent, fault, refused] = e.labels();
     e.place(own.offer_initrd)?;
     e.point_at(b"initrd-?\0")?;
     e.a.call(files.name)?;
@@ -253,12 +242,7 @@ fn install(e: &mut Emitter, protocol: &Guid) -> Asm {
 
 /// The kernel is named by the boot volume's device path and its own path on that.
 fn load_kernel(e: &mut Emitter, shared: Shared, disk: Disk, files: Files, own: Private) -> Asm {
-    let (refused, insecure, fault, failed) = (
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-        e.a.create_label(),
-    );
+    let [refused, insecure, fault, failed] = e.labels();
     e.place(own.load_kernel)?;
     e.point_at(b"vmlinuz-?\0")?;
     e.a.call(files.name)?;
@@ -327,8 +311,7 @@ fn say_kernel(e: &mut Emitter, shared: Shared, text: &str) -> Asm {
 }
 
 fn withdraw(e: &mut Emitter, files: Files, own: Private) -> Asm {
-    let (not_loaded, not_offered, not_open) =
-        (e.a.create_label(), e.a.create_label(), e.a.create_label());
+    let [not_loaded, not_offered, not_open] = e.labels();
     e.place(own.withdraw)?;
     e.a.mov(rcx, wide(KERNEL))?;
     e.a.test(rcx, rcx)?;
@@ -361,7 +344,7 @@ fn withdraw(e: &mut Emitter, files: Files, own: Private) -> Asm {
 /// Called with the protocol in RCX, the address of the buffer's size in R9 and the buffer's own as the fifth
 /// argument. Without a buffer, or with too small a one, it tells the size (13.2.2).
 fn load_file(e: &mut Emitter, files: Files, own: Private) -> Asm {
-    let (tell, done) = (e.a.create_label(), e.a.create_label());
+    let [tell, done] = e.labels();
     let kept = [rbx, rbp, rsi, rdi, r15];
     e.place(own.load_file)?;
     for register in kept {
