@@ -62,7 +62,7 @@ proptest! {
         prop_assume!(!(check_sum..check_sum + 4).contains(&at));
         prop_assume!(!(directory..directory + 8).contains(&at));
         let mut changed = bytes.clone();
-        changed[at] ^= 1 << bit;
+        changed[at] ^= 1_u8 << bit;
         prop_assert!(!is_sound(changed), "byte {at:#x}");
     }
 
