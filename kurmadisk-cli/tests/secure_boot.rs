@@ -261,7 +261,7 @@ fn all_programs_of_a_disk_are_signed() {
 }
 
 /// A disk that firmware with the snakeoil key is to start.
-fn disk(folder: &Path, signed: bool) -> PathBuf {
+fn disk(folder: &Path, signed: bool, stub: bool) -> PathBuf {
     let key = judged(oracle::SNAKEOIL_KEY.require());
     judged(oracle::openssl_convert_key(
         key,
@@ -279,7 +279,9 @@ fn disk(folder: &Path, signed: bool) -> PathBuf {
         .arg(demo_kernel())
         .arg("--initrd")
         .arg(demo_initrd());
-    build.arg("--efi-stub").arg(efi_stub());
+    if stub {
+        build.arg("--efi-stub").arg(efi_stub());
+    }
     if signed {
         build.args(["--sign-key", "snakeoil.key", "--sign-certificate"]);
         build.arg(judged(oracle::SNAKEOIL_CERTIFICATE.require()));
@@ -306,7 +308,7 @@ fn is_refused(disk: &Path) {
 #[test]
 fn firmware_starts_what_is_signed_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
-    let image = disk(folder.path(), true);
+    let image = disk(folder.path(), true, true);
     let said = machine(&image).run_to_end();
     let said = said.unwrap_or_else(|error| panic!("{error}"));
     assert!(said.contains("kurmadisk demo: entered by UEFI"), "{said}");
@@ -323,5 +325,30 @@ fn firmware_starts_what_is_signed_and_nothing_else() {
     is_refused(&image);
 
     fs::remove_file(&image).unwrap();
-    is_refused(&disk(folder.path(), false));
+    is_refused(&disk(folder.path(), false, true));
+}
+
+#[test]
+fn kurmaboot_starts_a_signed_kernel_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = disk(folder.path(), true, false);
+    let said = machine(&image).run_to_end();
+    let said = said.unwrap_or_else(|error| panic!("{error}"));
+    assert!(said.contains("kurmadisk demo: entered by UEFI"), "{said}");
+
+    // An updater's kernel, which nobody signed: the firmware refuses it to the loader.
+    let esp = labelled(&gpt(&image), "EFI-SYSTEM").offset();
+    let kernel = judged(oracle::mcopy_read(&image, esp, "::/kurmaos/vmlinuz-a"));
+    let mut bytes = fs::read(&image).unwrap();
+    let found = bytes
+        .windows(kernel.len())
+        .position(|window| window == kernel);
+    bytes[found.unwrap() + kernel.len() / 2] ^= 1;
+    fs::write(&image, bytes).unwrap();
+    let mut running = machine(&image).start().unwrap();
+    running
+        .wait_for("is refused by Secure Boot")
+        .unwrap_or_else(|error| panic!("{error}"));
+    let said = running.transcript();
+    assert!(!said.contains("kurmadisk demo: entered"), "{said}");
 }

@@ -101,31 +101,6 @@ fn all_sections_are_there_in_their_order_with_their_contents() {
     assert_eq!(lines[own.len()..], [SBAT.lines().nth(1).unwrap()]);
 }
 
-/// Name, size and digest of each section, as Python's pefile reads them.
-fn by_pefile(image: &Path) -> Vec<(String, u64, String)> {
-    const PROGRAM: &str = "
-import hashlib, pefile, sys
-for section in pefile.PE(sys.argv[1], fast_load=True).sections:
-    data = section.get_data(length=section.Misc_VirtualSize)
-    name = section.Name.rstrip(b'\\0').decode()
-    print(name, len(data), hashlib.sha256(data).hexdigest())
-";
-    let python = oracle::tool("python3").unwrap();
-    let mut command = judged(python.command());
-    let module = judged(oracle::PEFILE.require());
-    command.env("PYTHONPATH", module.parent().unwrap());
-    let output = command.args(["-c", PROGRAM]).arg(image).output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    let text = String::from_utf8(output.stdout).unwrap();
-    let rows = text.lines().map(|line| {
-        let mut words = line.split(' ');
-        let mut word = || words.next().unwrap().to_owned();
-        (word(), word().parse().unwrap(), word())
-    });
-    rows.collect()
-}
-
 #[test]
 fn inspect_tells_what_pefile_finds() {
     let folder = tempfile::tempdir().unwrap();
@@ -142,7 +117,7 @@ fn inspect_tells_what_pefile_finds() {
                 (text("name"), row["size"].as_u64().unwrap(), text("sha256"))
             })
             .collect();
-        assert_eq!(found, by_pefile(image));
+        assert_eq!(found, judged(oracle::pefile_sections(image)));
         let unified = report["unified"].as_bool().unwrap();
         assert_eq!(unified, image != efi_stub());
         if unified {
