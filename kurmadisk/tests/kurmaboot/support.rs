@@ -234,7 +234,7 @@ pub struct Disk {
 }
 
 impl Disk {
-    pub fn path(&self) -> std::path::PathBuf {
+    pub fn path(&self) -> PathBuf {
         self.folder.path().join("disk.raw")
     }
 
