@@ -6,8 +6,8 @@ use std::path::Path;
 use uuid::Uuid;
 
 use super::error::PackageError;
-use crate::layout::{PartitionType, SectorSize};
-use crate::plan::Plan;
+use crate::layout::{PartitionType, Scheme, SectorSize};
+use crate::plan::{Plan, PlannedPartition};
 use crate::spec::{
     DiskController, Firmware, GuestOs, ImageSpec, Located, MacAddress, MachineSpec, Network,
     NicModel, NicSpec,
@@ -111,11 +111,6 @@ impl Machine {
             Some(text) => checked_text(text, name, lines).map(Some),
             None => Ok(None),
         };
-        let default_firmware = if has_esp(plan) {
-            Firmware::Efi
-        } else {
-            Firmware::Bios
-        };
         let license = spec.license.as_ref().map(|path| {
             let license = read_license(&path.value);
             license.map_err(|error| error.near(Some(path), "license"))
@@ -145,7 +140,7 @@ impl Machine {
             license: license.transpose()?,
             cpus: cpus(spec.cpus.as_ref())?,
             memory: memory(spec, plan.layout().sector_size)?,
-            firmware: value(spec.firmware.as_ref()).unwrap_or(default_firmware),
+            firmware: value(spec.firmware.as_ref()).unwrap_or_else(|| usual_firmware(plan)),
             guest_os: value(spec.guest_os.as_ref()).unwrap_or(GuestOs::Linux64),
             disk_controller: spec.disk_controller.clone(),
             serial: value(spec.serial.as_ref()).unwrap_or(true),
@@ -162,9 +157,13 @@ fn value<T: Copy>(located: Option<&Located<T>>) -> Option<T> {
     located.map(|located| located.value)
 }
 
-fn has_esp(plan: &Plan) -> bool {
-    let mut partitions = plan.partitions().iter();
-    partitions.any(|partition| partition.entry.kind == PartitionType::ESP)
+/// What the disk is made to start by: an MBR is for PC BIOS, though UEFI may start its boot partition too.
+fn usual_firmware(plan: &Plan) -> Firmware {
+    let is_esp = |partition: &PlannedPartition| partition.entry.kind == PartitionType::ESP;
+    match plan.layout().scheme {
+        Scheme::Gpt(_) if plan.partitions().iter().any(is_esp) => Firmware::Efi,
+        _ => Firmware::Bios,
+    }
 }
 
 fn resolve_nic(spec: &NicSpec, index: usize, identity: Uuid) -> Nic {

@@ -241,7 +241,9 @@ fn disks_that_a_cloud_refuses() {
         error.contains("multiples of 1 GiB; size = \"2 GiB\" is one"),
         "{error}"
     );
-    let error = refusal(&with("size = \"19 MiB\"", ""), Target::Azure);
+    let small = "name = \"small\"\nsize = \"19 MiB\"\n[disk]\ntable = \"mbr\"\n[[partition]]\nnumber = 1\n\
+                 type = \"linux\"\nsize = \"1 MiB\"\n";
+    let error = refusal(small, Target::Azure);
     assert!(error.contains("size = \"20 MiB\" is one"), "{error}");
     for name in ["Kurma", "a/b", ""] {
         let asked = format!("{BARE}[target.aws]\nbucket = \"{name}\"\n");
