@@ -63,8 +63,8 @@ impl ScratchCopy {
         Ok(())
     }
 
-    #[cfg(feature = "inspect")]
     /// The file it is in, if it is in one, complete: with holes where zeros were written.
+    #[cfg(all(feature = "archives", feature = "inspect"))]
     pub(crate) fn file(&self) -> io::Result<Option<File>> {
         let Place::File { file, .. } = &self.place else {
             return Ok(None);

@@ -130,6 +130,7 @@ impl Pe {
 }
 
 /// Whether it is an EFI program for x86-64.
+#[cfg(feature = "secure-boot")]
 pub(crate) fn is_program(image: &dyn ReadAt) -> bool {
     Pe::read(image).is_ok()
 }
