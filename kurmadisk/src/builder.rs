@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::layout::Size;
 use crate::plan::{Plan, PlanError, Trees};
-use crate::spec::{ImageSpec, Located, PartitionSpec, SizeSpec, TreeSpec};
+use crate::spec::{ImageSpec, Located, PartitionSpec, SecureBootSpec, SizeSpec, TreeSpec};
 use crate::tree::Tree;
 
 /// Describes an image call by call; [`plan`](Self::plan) decides it.
@@ -117,6 +117,16 @@ impl Builder {
     #[must_use]
     pub fn systemd_boot(mut self, path: impl Into<PathBuf>) -> Self {
         self.spec.systemd_boot = set(path.into());
+        self
+    }
+
+    /// Signs what UEFI firmware starts with an RSA key and its certificate, both PEM.
+    #[must_use]
+    pub fn sign_with(mut self, key: impl Into<PathBuf>, certificate: impl Into<PathBuf>) -> Self {
+        self.spec.secure_boot = SecureBootSpec {
+            key: set(key.into()),
+            certificate: set(certificate.into()),
+        };
         self
     }
 

@@ -3,6 +3,7 @@
 mod hostile;
 mod loader;
 mod machine;
+mod sections;
 #[cfg(feature = "secure-boot")]
 mod signatures;
 mod stage;
