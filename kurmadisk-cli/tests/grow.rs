@@ -197,14 +197,75 @@ fn the_guest_grows_the_filesystem_while_it_is_mounted() {
     let drive = Drive::new(&image, "raw", Interface::Virtio).keep_writes();
     let said = Machine::new(Firmware::Uefi).drive(drive).run_to_end();
     let said = said.unwrap_or_else(|error| panic!("{error}"));
-    let kib = |what: &str| {
-        let line = said.lines().find_map(|line| line.trim().strip_prefix(what));
-        let number = line.and_then(|rest| rest.trim().split(' ').next()?.parse::<u64>().ok());
-        number.unwrap_or_else(|| panic!("no {what:?} in {said}"))
-    };
-    assert!(kib("before:") < 20_000, "{said}");
-    assert!(kib("after:") > 250_000, "{said}");
+    assert!(kib(&said, "before:") < 20_000, "{said}");
+    assert!(kib(&said, "after:") > 250_000, "{said}");
     assert!(said.contains("large: written"), "{said}");
     let root = labelled(&gpt(&image), "ROOT").clone();
     judged(oracle::e2fsck_clean(&image, root.offset()));
+}
+
+/// The number of KiB that the script said behind `what`.
+fn kib(said: &str, what: &str) -> u64 {
+    let line = said.lines().find_map(|line| line.trim().strip_prefix(what));
+    let number = line.and_then(|rest| rest.trim().split(' ').next()?.parse().ok());
+    number.unwrap_or_else(|| panic!("no {what:?} in {said}"))
+}
+
+/// Grows the table of the disk it runs from before anything of it is mounted.
+const TABLE: &str = r#"
+until [ -e /dev/vda2 ]; do usleep 100000; done
+kurmadisk grow /dev/vda
+blockdev --rereadpt /dev/vda
+"#;
+
+#[test]
+fn the_guest_grows_a_disk_of_a_dynamic_format() {
+    let folder = folder();
+    let resize2fs = oracle::tool("resize2fs").unwrap();
+    let script = format!("{TABLE}{SCRIPT}");
+    let initrd = Initramfs::new(debian_root(), &script)
+        .modules(&["virtio_pci", "virtio_blk"])
+        .program_at(env!("CARGO_BIN_EXE_kurmadisk"));
+    let initrd = judged(judged(initrd.program(&resize2fs)).archive());
+    fs::write(folder.path().join("initrd"), initrd).unwrap();
+    let mut build = kurmadisk(folder.path());
+    build.args([
+        "build",
+        "--root",
+        "root",
+        "-o",
+        "disk.qcow2",
+        "--initrd",
+        "initrd",
+    ]);
+    build.args(["--cmdline", "console=ttyS0", "--kernel"]);
+    build.arg(&debian_root().kernel);
+    build.arg("--efi-stub").arg(common::efi_stub());
+    build.assert().success();
+    let image = folder.path().join("disk.qcow2");
+    let mut resize = judged(oracle::tool("qemu-img").unwrap().command());
+    resize
+        .args(["resize", "-q", "-f", "qcow2"])
+        .arg(&image)
+        .arg("500M");
+    assert!(resize.status().unwrap().success());
+
+    let drive = Drive::new(&image, "qcow2", Interface::Virtio).keep_writes();
+    let said = Machine::new(Firmware::Uefi).drive(drive).run_to_end();
+    let said = said.unwrap_or_else(|error| panic!("{error}"));
+    assert!(
+        said.contains("/dev/vda: 500 MiB instead of 500 MiB"),
+        "{said}"
+    );
+    assert!(kib(&said, "after:") > 250_000, "{said}");
+    assert!(said.contains("large: written"), "{said}");
+    let mut convert = kurmadisk(folder.path());
+    convert
+        .args(["convert", "disk.qcow2", "disk.raw"])
+        .assert()
+        .success();
+    let raw = folder.path().join("disk.raw");
+    let root = labelled(&gpt(&raw), "ROOT").clone();
+    assert_eq!(root.offset() + root.length(), 499 << 20);
+    judged(oracle::e2fsck_clean(&raw, root.offset()));
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use kurmadisk::layout::{DiskLayout, LayoutRequest, PartitionType, Scheme};
+use kurmadisk::layout::{DiskLayout, LayoutRequest, PartitionType, Scheme, SectorSize};
 use kurmadisk::table::grow::{Growth, grow};
 use kurmadisk::table::{self, PartitionTable, TableProblem};
 use kurmadisk_formats::read_at::FileReader;
@@ -144,6 +144,29 @@ proptest! {
 
 fn more() -> impl Strategy<Value = u64> {
     prop_oneof![Just(0), 1..40_u64, 2048..100_000_u64]
+}
+
+#[test]
+fn disks_of_large_sectors_grow() {
+    let wanted = [
+        request(1, 2048, PartitionType::ESP),
+        request(2, 2048, PartitionType::LINUX),
+    ];
+    let layout = LayoutRequest {
+        sector_size: SectorSize::B4096,
+        ..gpt(wanted.to_vec())
+    };
+    let layout = layout.arrange().unwrap();
+    let map = built(&layout);
+    let growth = grow(&map.reader(), map.len() + 300 * MIB, None).unwrap();
+    let after = grown(&layout, &growth);
+    let applied = growth.apply(&map).unwrap();
+    let found = table::read(&applied.reader()).unwrap();
+    assert_eq!((found.layout, found.problems), (after.clone(), vec![]));
+    // It is what a new disk of that layout would have.
+    let fresh = table::read(&built(&after).reader()).unwrap();
+    assert_eq!(fresh.layout, after);
+    ends_with_the_disk(&after, &growth);
 }
 
 #[test]
