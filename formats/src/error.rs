@@ -205,12 +205,32 @@ impl OpenError {
     }
 }
 
-/// An error and its causes in one line, the last cause at the end.
+/// An error and its causes in one line, the last cause at the end. What says only what its cause says is left out.
 #[must_use]
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
+    let mut texts: Vec<_> = causes.map(ToString::to_string).collect();
+    texts.dedup();
+    texts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Error)]
+    #[error("{0}")]
+    struct Repeating(#[source] io::Error);
+
+    #[test]
+    fn a_cause_that_is_told_already_is_not_told_again() {
+        let error = Repeating(io::Error::other("no room"));
+        assert_eq!(chain(&error), "no room");
+    }
+
+    #[test]
+    fn different_causes_are_all_told() {
+        let error = OpenError::file(Path::new("a"), io::Error::other("no room"));
+        assert_eq!(chain(&error), "cannot open a: no room");
+    }
 }

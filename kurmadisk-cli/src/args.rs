@@ -172,8 +172,8 @@ pub struct ImageArgs {
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
     /// Formats of the image, with commas between them, all made from one read: raw, raw-fixed, vdi, vdi-fixed, vmdk,
-    /// vmdk-stream, qcow2, qcow2-v2, qcow2-compressed, qcow2-zstd, vhd, vhd-fixed, vhdx, vhdx-fixed; each with its options
-    /// behind it: `vmdk-stream,adapter=ide,level=9`. Without it, what the ending of the image's file stands for
+    /// vmdk-flat, vmdk-split, vmdk-stream, qcow2, qcow2-v2, qcow2-compressed, qcow2-zstd, vhd, vhd-fixed, vhdx, vhdx-fixed;
+    /// each with its options behind it: `vmdk-stream,adapter=ide,level=9`. Without it, what the ending of the image's file stands for
     #[arg(long, value_name = "FORMAT[,OPTION=VALUE][,…]")]
     pub format: Vec<FormatList>,
 }

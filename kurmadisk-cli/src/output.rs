@@ -1,5 +1,6 @@
 //! Where images go, how they are written there, and what is said of them.
 
+use std::collections::HashSet;
 use std::error::Error;
 use std::io::{IsTerminal, Write};
 use std::num::NonZero;
@@ -72,8 +73,14 @@ impl Destination {
             return Err(format!("{path} is a file; several images need a folder"));
         }
         let within = folder.unwrap_or(Path::new(""));
-        let files = FormatChoice::file_names(formats, name).into_iter();
-        let files = files.map(|file| within.join(file));
+        let files = FormatChoice::file_names(formats, name);
+        let mut seen = HashSet::new();
+        if let Some(twice) = files.iter().find(|file| !seen.insert(*file)) {
+            return Err(format!(
+                "two files would be called {twice}; leave one of them out"
+            ));
+        }
+        let files = files.into_iter().map(|file| within.join(file));
         Ok(Self {
             images: formats.iter().copied().zip(files).collect(),
             folder: folder.map(Path::to_path_buf),
@@ -86,7 +93,9 @@ impl Destination {
         };
         let format = choice.format;
         if format.has_parts() {
-            return Err(format!("{format} is several files; name one of them"));
+            return Err(format!(
+                "{format} is several files, and a pipe is one; name a file"
+            ));
         }
         if !format.is_forward() {
             return Err(format!(

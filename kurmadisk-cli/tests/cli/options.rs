@@ -325,3 +325,16 @@ fn help_and_version_are_there() {
         assert!(!assert.get_output().stdout.is_empty());
     }
 }
+
+#[test]
+fn help_names_every_format() {
+    let bench = Bench::new();
+    let assert = bench.run(["build", "--help"]).assert().success();
+    let help = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+    let words: Vec<_> = help
+        .split(|c: char| c.is_whitespace() || ",;:`".contains(c))
+        .collect();
+    for (format, _) in FORMATS {
+        assert!(words.contains(&format), "{format} is not in the help");
+    }
+}

@@ -97,6 +97,20 @@ fn one_failure_leaves_no_image_and_no_folder() {
 }
 
 #[test]
+fn two_images_of_one_name_are_refused() {
+    let bench = Bench::new();
+    let two = "two files would be called box-vmdk-stream.vmdk";
+    for lists in [
+        &["--format", "vmdk-stream,level=1,vmdk-stream,level=9"][..],
+        &["--format", "vmdk-stream", "--format", "vmdk-stream"],
+    ] {
+        let more = [&["--name", "box", "-o", "out/"], lists].concat();
+        bench.refuses(arguments(&more).split_off(1), &[two]);
+        assert!(!bench.join("out").exists());
+    }
+}
+
+#[test]
 fn what_goes_through_a_pipe_is_the_file() {
     let bench = Bench::new();
     for (format, _) in FORMATS {
@@ -108,7 +122,7 @@ fn what_goes_through_a_pipe_is_the_file() {
             "qcow2-compressed" | "qcow2-zstd" => {
                 "can't go through a pipe: its first bytes are known last"
             }
-            "vmdk-flat" | "vmdk-split" => "is several files; name one of them",
+            "vmdk-flat" | "vmdk-split" => "is several files, and a pipe is one; name a file",
             _ => "",
         };
         if !refused.is_empty() {
