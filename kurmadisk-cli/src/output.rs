@@ -27,6 +27,8 @@ pub struct Destination {
     pub images: Vec<(FormatChoice, PathBuf)>,
     /// Where the files lie, when only the folder was named.
     folder: Option<PathBuf>,
+    /// The usual name of an image that goes to the standard output.
+    piped: Option<String>,
 }
 
 impl Destination {
@@ -53,7 +55,7 @@ impl Destination {
             (named, _) => named,
         };
         let folder = match (formats, output) {
-            (_, Some(path)) if is_pipe(path) => return Self::pipe(formats),
+            (_, Some(path)) if is_pipe(path) => return Self::pipe(formats, name),
             ([choice], Some(path)) if !is_folder(path) => {
                 let mut choice = *choice;
                 let compressed = choice.compress_by_ending(path);
@@ -61,6 +63,7 @@ impl Destination {
                 return Ok(Self {
                     images: vec![(choice, path.to_path_buf())],
                     folder: None,
+                    piped: None,
                 });
             }
             (_, folder) => folder,
@@ -84,10 +87,11 @@ impl Destination {
         Ok(Self {
             images: formats.iter().copied().zip(files).collect(),
             folder: folder.map(Path::to_path_buf),
+            piped: None,
         })
     }
 
-    fn pipe(formats: &[FormatChoice]) -> Result<Self, String> {
+    fn pipe(formats: &[FormatChoice], name: &str) -> Result<Self, String> {
         let [choice] = formats else {
             return Err("the standard output takes one image; name a folder".to_owned());
         };
@@ -108,6 +112,7 @@ impl Destination {
         Ok(Self {
             images: vec![(*choice, PathBuf::from(PIPE))],
             folder: None,
+            piped: FormatChoice::file_names(formats, name).pop(),
         })
     }
 
@@ -131,7 +136,8 @@ impl Destination {
             .iter()
             .map(|(choice, path)| {
                 let mut options = options.clone();
-                options.file_name = file_name(path);
+                let path_within = self.piped.as_ref().map_or(path.as_path(), Path::new);
+                options.file_name = file_name(path_within);
                 ImageFile {
                     choice: *choice,
                     options,

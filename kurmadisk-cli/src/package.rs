@@ -69,7 +69,12 @@ fn release(
 /// The folder that the files go to.
 fn folder(output: Option<&Path>) -> Result<&Path, String> {
     let folder = output.unwrap_or(Path::new(""));
-    let is_file = folder.exists() || ImageFormat::by_ending(folder).is_some();
+    let of_package = folder.extension().is_some_and(|ending| {
+        ["box", "gz", "ova", "zip"]
+            .iter()
+            .any(|known| ending == *known)
+    });
+    let is_file = folder.exists() || of_package || ImageFormat::by_ending(folder).is_some();
     if is_file && !output::is_folder(folder) {
         let folder = folder.display();
         return Err(format!(

@@ -395,3 +395,26 @@ fn a_full_disk_leaves_nothing() {
     assert!(said.contains("cannot write out.raw"), "{said}");
     assert_eq!(names(bench.path()), ["disk.raw", "tree"]);
 }
+
+#[test]
+fn an_archive_is_no_disk() {
+    let bench = Bench::new();
+    sample(&bench);
+    for (archive, command) in [
+        ("x.ova", "tar -cf x.ova disk.raw"),
+        ("x.zip", "7zz a x.zip disk.raw"),
+    ] {
+        let mut shell = std::process::Command::new("sh");
+        let made = shell
+            .current_dir(bench.path())
+            .args(["-c", command])
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+        refused(
+            &bench,
+            &[archive, "out.vdi"],
+            &[archive, "archive; unpack it"],
+        );
+    }
+}

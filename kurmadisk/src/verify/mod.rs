@@ -40,7 +40,7 @@ pub use kurmadisk_formats::lint::{
     Finding, Observation, Observations, Place, Platform, Rule, Severity, UnknownPlatform, judge,
 };
 
-use crate::source::tar;
+use crate::source::{disk, tar};
 use package::Kind;
 
 /// Bytes of a document that are read at most.
@@ -121,6 +121,12 @@ pub fn file(path: &Path) -> Result<Verified, VerifyError> {
     {
         return Ok(other_archive(format));
     }
+    let mut observations = linted.observations;
+    if linted.format == "raw" && !disk::is_disk(&reader) {
+        observations.add(rules::NO_DISK, Place::of("disk"), || {
+            "neither is there".to_owned()
+        });
+    }
     let disk = VerifiedDisk {
         file: None,
         format: linted.format,
@@ -129,7 +135,7 @@ pub fn file(path: &Path) -> Result<Verified, VerifyError> {
     Ok(Verified {
         kind: linted.format,
         disks: vec![disk],
-        observations: linted.observations,
+        observations,
     })
 }
 

@@ -7,6 +7,10 @@ kurmadisk_formats::lint_rules! {
         refused [all], warned [],
         "the platform takes no packages of this kind",
         "give it a package of its own: `kurmadisk package`";
+    NO_DISK = "no-disk",
+        refused [all], warned [],
+        "a disk without a partition table and without a filesystem is no system",
+        "look with `kurmadisk inspect` whether it is the right file, and whole";
     ARCHIVE = "archive",
         refused [all], warned [],
         "the platform takes what is in the archive, not the archive",

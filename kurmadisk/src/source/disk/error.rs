@@ -34,6 +34,15 @@ pub enum DiskError {
         /// Why.
         source: DecompressError,
     },
+    /// It is an archive.
+    #[cfg(feature = "archives")]
+    #[error("{} is a {format} archive; unpack it, and give the image that was in it", path.display())]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// Its format.
+        format: &'static str,
+    },
     /// Something is wrong with what is in it.
     #[error("{}", path.display())]
     Image {

@@ -23,7 +23,7 @@ use kurmadisk_formats::read_at::ReadAt;
 pub use error::{DiskError, DiskFault};
 
 #[cfg(feature = "archives")]
-use super::decompress;
+use super::{decompress, known::known_format, tar};
 use crate::fs::{ext4, fat};
 use crate::inspect;
 use crate::tree::{Metadata, Tree};
@@ -41,7 +41,7 @@ pub fn recognise(path: &Path) -> bool {
 }
 
 /// Whether a raw disk has a partition table or a filesystem.
-pub(super) fn is_disk(disk: &dyn ReadAt) -> bool {
+pub(crate) fn is_disk(disk: &dyn ReadAt) -> bool {
     let report = inspect::disk(disk);
     report.table.is_some() || report.content.is_some_and(|content| content.is_known())
 }
@@ -63,10 +63,28 @@ pub fn open_image(path: &Path, scratch: &Path) -> Result<ImageStore, DiskError> 
         path: path.to_path_buf(),
         source,
     })?;
-    match file {
-        Some(file) => opened(ImageStore::from_file(path, file)),
-        None => Ok(store),
+    let store = match file {
+        Some(file) => opened(ImageStore::from_file(path, file))?,
+        None => store,
+    };
+    match archive_format(store.image()) {
+        Some(format) if store.image().format() == ImageFormat::Raw => Err(DiskError::Archive {
+            path: path.to_path_buf(),
+            format,
+        }),
+        _ => Ok(store),
     }
+}
+
+/// The archive that a raw disk really is: an appliance, or another that images come in.
+#[cfg(feature = "archives")]
+fn archive_format(disk: &dyn ReadAt) -> Option<&'static str> {
+    let mut start = [0; 512];
+    disk.read_exact_at(0, &mut start).ok()?;
+    if tar::recognise(&start) {
+        return Some("tar");
+    }
+    known_format(&start).filter(|format| ["zip", "7z"].contains(format))
 }
 
 fn open_error(path: &Path, source: OpenError) -> DiskError {
