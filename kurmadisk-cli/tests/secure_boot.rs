@@ -220,6 +220,15 @@ fn keys_and_certificates_that_cannot_sign_are_told() {
     let output = plan.assert().failure();
     let said = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
     assert!(said.contains("signing needs a certificate too"), "{said}");
+    let mut plan = kurmadisk(folder);
+    plan.args(["plan", "--layout", "efi", "--size", "128M"]);
+    plan.args(["--sign-key", "own.key", "--sign-certificate", "own.pem"]);
+    let output = plan.assert().failure();
+    let said = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    assert!(
+        said.contains("--sign-key: none of the boot files is an EFI program"),
+        "{said}"
+    );
 }
 
 /// A disk of everything that firmware and boot manager start, signed, with Debian's kernel.

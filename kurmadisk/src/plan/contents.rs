@@ -173,13 +173,18 @@ fn stage_boot(
     if let Some(esp) = esp {
         let mut staged = boot::stage(esp, &files, meta).map_err(|error| locate(spec, error))?;
         if let Some(signer) = late.signer {
-            signer.sign(esp, &mut staged)?;
+            let signed = signer.sign(esp, &mut staged)?;
+            if signed == 0 {
+                return Err(nothing_signed(
+                    spec,
+                    "none of the boot files is an EFI program",
+                ));
+            }
         }
         return Ok(staged);
     }
-    if let Some(key) = spec.secure_boot.key.as_ref() {
-        let reason = "without an EFI system partition there is nothing to sign".to_owned();
-        return Err(PlanError::Value(reason).at(key, "key"));
+    if spec.secure_boot.key.is_some() {
+        return Err(nothing_signed(spec, "there is no EFI system partition"));
     }
     // Without a root either there is nowhere to stage: what is given is checked all the same.
     let mut nowhere = Tree::new(made.clone());
@@ -205,6 +210,12 @@ fn check_entries(spec: &ImageSpec, disk: &Disk, files: &BootFiles) -> Result<(),
          another loader"
     );
     Err(PlanError::Value(reason).near(spec.disk.entries.as_ref(), "entries"))
+}
+
+/// A key that would have no effect.
+fn nothing_signed(spec: &ImageSpec, why: &str) -> PlanError {
+    let reason = format!("{why}, so there is nothing to sign; leave the key out");
+    PlanError::Value(reason).near(spec.secure_boot.key.as_ref(), "key")
 }
 
 /// A boot file's error with the place it was named at.

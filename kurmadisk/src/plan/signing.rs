@@ -80,12 +80,13 @@ fn read(key: &Located<PathBuf>, _: &Located<PathBuf>) -> Result<ProgramSigner, P
 }
 
 impl ProgramSigner {
-    /// Signs every EFI program among the boot files that were put into `tree`.
+    /// Signs every EFI program among the boot files that were put into `tree`; gives how many.
     #[cfg(feature = "secure-boot")]
-    pub fn sign(&self, tree: &mut Tree, boot: &mut BootSummary) -> Result<(), PlanError> {
+    pub fn sign(&self, tree: &mut Tree, boot: &mut BootSummary) -> Result<usize, PlanError> {
         use crate::boot::pe;
         use crate::tree::NodeKind;
 
+        let mut signed_ones = 0;
         for staged in &mut boot.files {
             let path = staged.path.as_bytes();
             let Some(id) = tree.lookup(path) else {
@@ -108,12 +109,13 @@ impl ProgramSigner {
             staged.len = signed.len();
             let meta = node.meta.clone();
             tree.place_file(path, meta, signed)?;
+            signed_ones += 1;
         }
-        Ok(())
+        Ok(signed_ones)
     }
 
     #[cfg(not(feature = "secure-boot"))]
-    pub fn sign(&self, _: &mut Tree, _: &mut BootSummary) -> Result<(), PlanError> {
+    pub fn sign(&self, _: &mut Tree, _: &mut BootSummary) -> Result<usize, PlanError> {
         match *self {}
     }
 }
