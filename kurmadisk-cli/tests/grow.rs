@@ -212,11 +212,11 @@ fn kib(said: &str, what: &str) -> u64 {
 }
 
 /// Grows the table of the disk it runs from before anything of it is mounted.
-const TABLE: &str = r#"
+const TABLE: &str = r"
 until [ -e /dev/vda2 ]; do usleep 100000; done
 kurmadisk grow /dev/vda
 blockdev --rereadpt /dev/vda
-"#;
+";
 
 #[test]
 fn the_guest_grows_a_disk_of_a_dynamic_format() {

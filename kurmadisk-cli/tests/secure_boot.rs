@@ -302,7 +302,7 @@ fn disk(folder: &Path, signed: bool, stub: bool) -> PathBuf {
 fn machine(disk: &Path) -> Machine {
     Machine::new(Firmware::UefiSecure)
         .drive(Drive::new(disk, "raw", Interface::Virtio))
-        .deadline(Duration::from_secs(300))
+        .deadline(Duration::from_mins(5))
 }
 
 fn is_refused(disk: &Path) {
