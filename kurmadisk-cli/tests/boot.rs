@@ -19,7 +19,7 @@ use kurmadisk_fixtures::{debian, demo, oracle};
 /// Emulated machines at a time: each takes a processor, whatever the number of tests.
 const MACHINES: usize = 2;
 /// An emulated Debian takes a minute to its prompt on an idle processor.
-const DEADLINE: Duration = Duration::from_secs(420);
+const DEADLINE: Duration = Duration::from_mins(7);
 
 static RUNNING: Mutex<usize> = Mutex::new(0);
 static ENDED: Condvar = Condvar::new();

@@ -65,7 +65,7 @@ fn a_change_before_opening_is_noticed() {
     assert!(matches!(error, SourceError::Changed { .. }) && names(&error, &it.path));
 
     let it = stored();
-    let earlier = SystemTime::now() - Duration::from_secs(60);
+    let earlier = SystemTime::now() - Duration::from_mins(1);
     let file = File::options().write(true).open(&it.path).unwrap();
     file.set_modified(earlier).unwrap();
     let error = it.store.open(it.id).err().unwrap();

@@ -195,11 +195,13 @@ fn what_cannot_be_is_refused_and_leaves_nothing() {
         &["package", "ova", "-o", "-"],
         &["takes no packages"],
     );
-    refused(
-        &bench,
-        &["package", "ova", "-o", "x.vdi"],
-        &["x.vdi is a file; packages need a folder"],
-    );
+    for file in ["x.vdi", "x.ova", "x.zip"] {
+        refused(
+            &bench,
+            &["package", "ova", "-o", file],
+            &[&format!("{file} is a file; packages need a folder")],
+        );
+    }
     refused(
         &bench,
         &["package", "ova", "-o", "tree"],

@@ -227,7 +227,7 @@ fn the_kernel_makes_it_larger_while_it_is_mounted() {
             "root=/dev/vda rw console=ttyS0 init=/grow panic=-1 quiet",
         ])
         .arguments(drive(&root, "on"))
-        .deadline(Duration::from_secs(240));
+        .deadline(Duration::from_mins(4));
     for (image, _) in &cases {
         machine = machine.arguments(drive(image, "off"));
     }

@@ -79,7 +79,7 @@ fn firmware_reads_and_writes_every_type() {
         let plan = FatPlan::new(&tree, free, &options).expect("some size fits");
         (sector_size, write(&plan.build(&tree).expect("builds")))
     });
-    let mut machine = Machine::new(Firmware::Uefi).deadline(Duration::from_secs(120));
+    let mut machine = Machine::new(Firmware::Uefi).deadline(Duration::from_mins(2));
     for (number, (sector_size, volume)) in volumes.iter().enumerate() {
         if *sector_size == 512 {
             let drive = Drive::new(volume.path(), "raw", Interface::Virtio);

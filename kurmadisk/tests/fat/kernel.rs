@@ -129,7 +129,7 @@ fn linux_reads_and_writes_every_type() {
             "-append",
             "root=/dev/vda rw console=ttyS0 init=/read panic=-1 quiet",
         ])
-        .deadline(Duration::from_secs(240));
+        .deadline(Duration::from_mins(4));
     for image in [&system, &copies].into_iter().chain(&volumes) {
         machine = machine.arguments(drive(image));
     }

@@ -61,7 +61,7 @@ fn a_large_initrd_arrives() {
         let machine = Machine::new(firmware)
             .drive(disk.drive(Interface::Virtio))
             .memory_mib(3072)
-            .deadline(Duration::from_secs(900));
+            .deadline(Duration::from_mins(15));
         linux::boots(&machine);
     }
 }

@@ -320,7 +320,7 @@ pub fn with_screen(machine: Machine, folder: &Path) -> (Machine, PathBuf) {
 #[track_caller]
 pub fn shows(screen: &Path, line: &str) {
     let said = || String::from_utf8_lossy(&fs::read(screen).unwrap_or_default()).into_owned();
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_mins(1);
     while !said().contains(line) {
         assert!(
             Instant::now() < end,

@@ -174,7 +174,7 @@ fn what_holds_no_disk_is_no_image() {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes) in [("empty.raw", 0), ("blank.raw", 2 << 20), ("short", 5000)] {
         let path = folder.path().join(name);
-        std::fs::write(&path, vec![0x5A; bytes]).unwrap();
+        fs::write(&path, vec![0x5A; bytes]).unwrap();
         assert_breaks(&path, "no-disk", "neither is there");
     }
 }
