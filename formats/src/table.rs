@@ -5,11 +5,24 @@ use byteorder::ByteOrder;
 use bytes::Bytes;
 
 use crate::error::OpenError;
+#[cfg(any(feature = "qcow2", feature = "vdi", feature = "vhd", feature = "vhdx"))]
+use crate::error::PlaceError;
 use crate::read_at::ReadAt;
 
 /// Bytes of a table that are read at a time: a table is never in memory as a whole, so that a file
 /// can claim any size of it.
 const CHUNK: usize = 64 << 10;
+
+/// The value as a field of the format holds it.
+///
+/// Fails when it is too large for that.
+#[cfg(any(feature = "qcow2", feature = "vdi", feature = "vhd", feature = "vhdx"))]
+pub(crate) fn fitting<T: TryFrom<u64>>(format: &'static str, value: u64) -> Result<T, PlaceError> {
+    T::try_from(value).map_err(|_| PlaceError::Field {
+        format,
+        reason: format!("{value} does not fit its field; make the disk smaller"),
+    })
+}
 
 /// A number of a table.
 pub(crate) trait Number: Copy {

@@ -161,10 +161,7 @@ pub(super) fn slot(index: u64) -> usize {
 }
 
 fn number(value: u64) -> Result<u32, PlaceError> {
-    u32::try_from(value).map_err(|_| PlaceError::Field {
-        format: spec::NAME,
-        reason: format!("{value} does not fit its field; make the disk smaller"),
-    })
+    table::fitting(spec::NAME, value)
 }
 
 #[cfg(test)]

@@ -94,16 +94,9 @@ pub(super) fn fixed(disk: &DiskMap, options: &ImageOptions) -> Result<Placement,
 }
 
 fn number(value: u64) -> Result<u32, PlaceError> {
-    u32::try_from(value).map_err(|_| too_large(value))
+    table::fitting(spec::NAME, value)
 }
 
 fn usize_of(value: u64) -> Result<usize, PlaceError> {
-    usize::try_from(value).map_err(|_| too_large(value))
-}
-
-fn too_large(value: u64) -> PlaceError {
-    PlaceError::Field {
-        format: spec::NAME,
-        reason: format!("{value} does not fit its field; make the disk smaller"),
-    }
+    table::fitting(spec::NAME, value)
 }

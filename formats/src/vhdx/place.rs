@@ -256,16 +256,9 @@ fn derived(options: &ImageOptions, name: &[u8]) -> [u8; 16] {
 }
 
 fn number(value: u64) -> Result<u32, PlaceError> {
-    u32::try_from(value).map_err(|_| too_large(value))
+    table::fitting(spec::NAME, value)
 }
 
 fn usize_of(value: u64) -> Result<usize, PlaceError> {
-    usize::try_from(value).map_err(|_| too_large(value))
-}
-
-fn too_large(value: u64) -> PlaceError {
-    PlaceError::Field {
-        format: spec::NAME,
-        reason: format!("{value} does not fit its field; make the disk smaller"),
-    }
+    table::fitting(spec::NAME, value)
 }
