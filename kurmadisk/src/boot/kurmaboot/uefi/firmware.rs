@@ -34,6 +34,7 @@ pub(super) const STALL: u32 = 0xf8;
 pub(super) const LOAD_ERROR: u64 = 0x8000_0000_0000_0001;
 pub(super) const BUFFER_TOO_SMALL: u64 = 0x8000_0000_0000_0005;
 pub(super) const NOT_FOUND: u64 = 0x8000_0000_0000_000e;
+pub(super) const ACCESS_DENIED: u64 = 0x8000_0000_0000_000f;
 pub(super) const SECURITY_VIOLATION: u64 = 0x8000_0000_0000_001a;
 
 /// A GUID of the firmware's (appendix A).

@@ -15,7 +15,7 @@ use super::super::vars::{CMDLINE, CMDLINE_LEN, CMDLINE_READ};
 use super::disk::{Disk, END, END_WORD};
 use super::files::Files;
 use super::firmware::{
-    BUFFER_TOO_SMALL, DEVICE_PATH, Guid, INSTALL_PROTOCOL, LINUX_INITRD_MEDIA,
+    ACCESS_DENIED, BUFFER_TOO_SMALL, DEVICE_PATH, Guid, INSTALL_PROTOCOL, LINUX_INITRD_MEDIA,
     LOAD_FILE2 as LOAD_FILE2_GUID, LOAD_IMAGE, LOADED_IMAGE as LOADED_IMAGE_GUID, NOT_FOUND,
     SECURITY_VIOLATION, START_IMAGE, UNINSTALL_PROTOCOL, UNLOAD_IMAGE, boot_service,
     handle_protocol, wide,
@@ -289,9 +289,12 @@ fn load_kernel(e: &mut Emitter, shared: Shared, disk: Disk, files: Files, own: P
     e.answer(0)?;
 
     e.place(failed)?;
-    e.a.mov(rcx, SECURITY_VIOLATION)?;
-    e.a.cmp(rax, rcx)?;
-    e.a.je(insecure)?;
+    // The firmware says the one of what it does not trust, the other of what it must not load.
+    for refusal in [SECURITY_VIOLATION, ACCESS_DENIED] {
+        e.a.mov(rcx, refusal)?;
+        e.a.cmp(rax, rcx)?;
+        e.a.je(insecure)?;
+    }
     e.place(refused)?;
     say_kernel(e, shared, " is no kernel that the firmware can start\r\n")?;
     e.answer(1)?;
