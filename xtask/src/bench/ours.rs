@@ -25,6 +25,9 @@ pub(super) fn name(format: &str) -> String {
     format!("kurmadisk, {format}")
 }
 
+/// What the images are called, and their files where only a folder is named.
+pub(super) const NAME: &str = "bench";
+
 const COMMAND_LINE: &str = "root=LABEL=ROOT rw console=ttyS0";
 
 /// One job a format.
@@ -43,7 +46,7 @@ pub(super) fn jobs(root: &DebianRoot, programs: &Path, work: &Path) -> Outcome<V
 /// The whole command: trees and boot files in, one image out.
 pub(super) fn build(root: &DebianRoot, programs: &Path, format: &str, output: &Path) -> Outcome {
     let mut command = Command::new(programs.join("kurmadisk"));
-    command.args(["build", "--quiet", "--layout", "efi"]);
+    command.args(["build", "--quiet", "--layout", "efi", "--name", NAME]);
     command
         .arg("--kernel")
         .arg(&root.kernel)

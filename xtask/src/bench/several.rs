@@ -44,7 +44,7 @@ pub(super) fn jobs(root: &DebianRoot, programs: &Path, work: &Path) -> Outcome<V
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let name = |format| folder.join(format!("efi.{format}"));
+    let name = |format| folder.join(format!("{}.{format}", ours::NAME));
     FORMATS.into_iter().map(name).collect()
 }
 
