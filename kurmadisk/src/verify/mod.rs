@@ -202,6 +202,10 @@ fn other_archive(format: &'static str) -> Verified {
 fn archive(path: &Path, reader: FileReader) -> io::Result<Verified> {
     let (members, damage) = package::list(&reader)?;
     let names = || members.iter().map(|member| package::plain(&member.name));
+    // A box of Vagrant has an OVF document too, and is no appliance.
+    if names().any(|name| name == "metadata.json") {
+        return Ok(other_archive("tar"));
+    }
     let is_appliance = names().any(|name| appliance::ends(&name, "ovf"))
         || path.extension().is_some_and(|ending| ending == "ova");
     if is_appliance {

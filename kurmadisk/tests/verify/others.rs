@@ -178,3 +178,18 @@ fn what_holds_no_disk_is_no_image() {
         assert_breaks(&path, "no-disk", "neither is there");
     }
 }
+
+#[test]
+fn a_box_of_vagrant_is_to_be_unpacked() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["metadata.json", "box.ovf"] {
+        fs::write(folder.path().join(name), "{}").unwrap();
+    }
+    let mut tar = oracle::tool("tar").unwrap().command().unwrap();
+    let tar = tar.current_dir(folder.path());
+    let made = tar
+        .args(["-cf", "x.box", "metadata.json", "box.ovf"])
+        .status();
+    assert!(made.unwrap().success());
+    assert_breaks(&folder.path().join("x.box"), "archive", "it is tar data");
+}
