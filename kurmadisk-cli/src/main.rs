@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `args` | the command line's shape |
+//! | `args` | the command line's shape; a file for each command that has several |
 //! | `describe` | options, environment and configuration file as one description |
 //! | `inputs` | what an image is made from |
 //! | `build`, `package`, `plan`, `inspect`, `convert`, `verify`, `slot`, `grow`, `uki` | the commands; each gives what is to be printed |

@@ -49,7 +49,8 @@ impl<T> Located<T> {
         }
     }
 
-    pub(crate) fn locate(&mut self, document: &Document) {
+    /// Turns the place from a span into line and column of the `document` it was read from.
+    pub fn locate(&mut self, document: &Document) {
         if let Place::Span(span) = &self.place {
             self.place = document.place(span.start);
         }

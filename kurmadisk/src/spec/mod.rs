@@ -45,7 +45,7 @@ pub use machine::{
     DiskController, Firmware, GuestOs, MacAddress, MachineSpec, Network, NicModel, NicSpec,
 };
 pub use overrides::{OverrideSpec, XattrSpec};
-pub use parse::{BUILT_IN_LAYOUTS, SpecError};
+pub use parse::{BUILT_IN_LAYOUTS, Document, SpecError};
 pub use partition::{
     Content, ErrorsSpec, FilesystemKind, FilesystemSpec, PartitionSpec, ProfileSpec,
 };

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use super::image::ImageSpec;
@@ -60,20 +61,42 @@ pub enum SpecError {
 }
 
 /// A text whose spans can be turned into places.
-pub(crate) struct Document {
+pub struct Document {
     name: Arc<str>,
     text: String,
 }
 
 impl Document {
-    pub(crate) fn new(name: &str, text: String) -> Self {
+    /// The text, and the name that stands for it in messages.
+    pub fn new(name: &str, text: String) -> Self {
         Self {
             name: name.into(),
             text,
         }
     }
 
-    pub(crate) fn place(&self, offset: usize) -> Place {
+    /// The file's text; it is called by its path.
+    pub fn from_file(path: &Path) -> Result<Self, SpecError> {
+        let text = std::fs::read_to_string(path).map_err(|source| SpecError::Read {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        Ok(Self::new(&path.display().to_string(), text))
+    }
+
+    /// What the text, as TOML, says. Values that are [`Located`] know their spans only, until
+    /// [`Located::locate`] turns these into places.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, SpecError> {
+        toml::from_str(&self.text).map_err(|error: toml::de::Error| SpecError::Syntax {
+            place: self.place(error.span().map_or(0, |span| span.start)),
+            // The parser breaks lines; an error is one line here.
+            reason: error.message().trim().replace('\n', "; "),
+        })
+    }
+
+    /// Line and column of the byte at `offset`.
+    #[must_use]
+    pub fn place(&self, offset: usize) -> Place {
         let before = self.text.get(..offset).unwrap_or(&self.text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Place::File {
@@ -87,31 +110,21 @@ impl Document {
 impl ImageSpec {
     /// Reads a configuration file; its relative paths become relative to its folder.
     pub fn from_file(path: &Path) -> Result<Self, SpecError> {
-        let text = std::fs::read_to_string(path).map_err(|source| SpecError::Read {
-            path: path.to_path_buf(),
-            source,
-        })?;
-        let mut spec = Self::parse(&path.display().to_string(), text)?;
+        let mut spec = Self::parse(&Document::from_file(path)?)?;
         spec.resolve_paths(path.parent().unwrap_or_else(|| Path::new("")))?;
         Ok(spec)
     }
 
     /// Reads a configuration from a text; `name` stands for it in messages. Relative paths stay so.
     pub fn from_toml(name: &str, text: String) -> Result<Self, SpecError> {
-        let mut spec = Self::parse(name, text)?;
+        let mut spec = Self::parse(&Document::new(name, text))?;
         spec.resolve_paths(Path::new(""))?;
         Ok(spec)
     }
 
-    fn parse(name: &str, text: String) -> Result<Self, SpecError> {
-        let parsed: Result<Self, toml::de::Error> = toml::from_str(&text);
-        let document = Document::new(name, text);
-        let mut spec = parsed.map_err(|error| SpecError::Syntax {
-            place: document.place(error.span().map_or(0, |span| span.start)),
-            // The parser breaks lines; an error is one line here.
-            reason: error.message().trim().replace('\n', "; "),
-        })?;
-        spec.locate(&document);
+    fn parse(document: &Document) -> Result<Self, SpecError> {
+        let mut spec: Self = document.parse()?;
+        spec.locate(document);
         spec.check_numbers()?;
         spec.target.check()?;
         Ok(spec)

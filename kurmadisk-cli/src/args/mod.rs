@@ -1,5 +1,8 @@
 //! The command line's shape.
 
+mod slot;
+mod uki;
+
 use std::ffi::OsString;
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -10,6 +13,9 @@ use kurmadisk::formats::image::FormatList;
 use kurmadisk::layout::Size;
 use kurmadisk::spec::{SizeSpec, Target};
 use kurmadisk::verify::Platform;
+
+pub use slot::{SlotArgs, SlotChange};
+pub use uki::{UkiBuildArgs, UkiCommand, UkiInspectArgs};
 
 /// Builds bootable disk images in one pass: no root, no loop device, no mkfs.
 #[derive(Debug, Parser)]
@@ -42,79 +48,6 @@ pub enum Command {
         #[command(subcommand)]
         command: UkiCommand,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum UkiCommand {
-    /// Build a unified kernel image: a stub, a kernel and what belongs to it in one EFI program
-    Build(Box<UkiBuildArgs>),
-    /// Tell what an EFI program holds: sections, sizes, digests, texts
-    Inspect(UkiInspectArgs),
-}
-
-/// A text is given itself, or as `@FILE`.
-#[derive(Debug, clap::Args)]
-pub struct UkiBuildArgs {
-    /// UEFI stub, such as systemd's linuxx64.efi.stub
-    #[arg(long, value_name = "PATH")]
-    pub efi_stub: PathBuf,
-    /// Linux kernel
-    #[arg(long, value_name = "BZIMAGE")]
-    pub kernel: PathBuf,
-    /// Initial RAM disk; given again, it follows those before
-    #[arg(long, value_name = "INITRD")]
-    pub initrd: Vec<PathBuf>,
-    /// Kernel command line (.cmdline)
-    #[arg(long, value_name = "TEXT|@FILE")]
-    pub cmdline: Option<String>,
-    /// What the system says of itself (.osrel); systemd-boot lists no image without it
-    #[arg(long, value_name = "TEXT|@FILE")]
-    pub os_release: Option<String>,
-    /// The kernel's release (.uname); without it, what the kernel says
-    #[arg(long, value_name = "TEXT")]
-    pub uname: Option<String>,
-    /// A picture to show (.splash), a BMP
-    #[arg(long, value_name = "FILE")]
-    pub splash: Option<PathBuf>,
-    /// A device tree (.dtb)
-    #[arg(long, value_name = "FILE")]
-    pub devicetree: Option<PathBuf>,
-    /// An initrd with microcode (.ucode)
-    #[arg(long, value_name = "FILE")]
-    pub microcode: Option<PathBuf>,
-    /// The public key of signed PCR values (.pcrpkey)
-    #[arg(long, value_name = "PEM")]
-    pub pcrpkey: Option<PathBuf>,
-    /// Which profile the image is (.profile): lines of ID= and TITLE=
-    #[arg(long, value_name = "TEXT|@FILE")]
-    pub profile: Option<String>,
-    /// Generations for revocation (.sbat), added to those of stub and kernel
-    #[arg(long, value_name = "TEXT|@FILE")]
-    pub sbat: Option<String>,
-    /// Any other section; may be given several times
-    #[arg(long, value_name = "NAME:TEXT|NAME:@FILE")]
-    pub section: Vec<String>,
-    /// Private key (RSA, PEM) that signs the image
-    #[arg(long, value_name = "PEM", requires = "sign_certificate")]
-    pub sign_key: Option<PathBuf>,
-    /// Its certificate (X.509, PEM)
-    #[arg(long, value_name = "PEM", requires = "sign_key")]
-    pub sign_certificate: Option<PathBuf>,
-    /// The image's file
-    #[arg(short, long, value_name = "OUT")]
-    pub output: PathBuf,
-}
-
-#[derive(Debug, clap::Args)]
-pub struct UkiInspectArgs {
-    /// The EFI program
-    pub image: PathBuf,
-    /// Fail unless there is a sound signature by the key of this certificate (X.509, PEM)
-    #[arg(long, value_name = "PEM")]
-    pub certificate: Option<PathBuf>,
-    /// Print as JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// What describes an image.
@@ -331,38 +264,6 @@ pub struct VerifyArgs {
     /// Print nothing: the exit code is 0 when nothing is refused, 1 when something is, 2 when that can't be told
     #[arg(long, conflicts_with = "json")]
     pub quiet: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub struct SlotArgs {
-    /// The image, or a block device; one that is changed is raw
-    pub image: PathBuf,
-    /// The slot that is changed, by the letter its label ends in
-    #[arg(long, value_name = "LETTER", requires = "change")]
-    pub slot: Option<char>,
-    #[command(flatten)]
-    pub change: SlotChange,
-    /// Print the slots as JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// What becomes of a slot.
-#[derive(Debug, clap::Args)]
-#[group(id = "change", multiple = true, requires = "slot")]
-pub struct SlotChange {
-    /// The slot with the highest priority is tried first, one with 0 never; up to 15
-    #[arg(long, value_name = "N")]
-    pub set_priority: Option<u8>,
-    /// How often it is tried, unless it is successful; up to 15
-    #[arg(long, value_name = "N")]
-    pub set_tries: Option<u8>,
-    /// It has worked: its tries don't count any more
-    #[arg(long)]
-    pub mark_successful: bool,
-    /// It has not worked yet: its tries count
-    #[arg(long, conflicts_with = "mark_successful")]
-    pub clear_successful: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,0 +1,1 @@
+//! The container images that compile, and the kernel.
