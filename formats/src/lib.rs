@@ -24,6 +24,7 @@
 //! | [`output`] | files that appear when complete, pipes, and memory |
 //! | `compress` | an output that compresses whatever is written to it |
 //! | [`read_at`] | reading at any offset: files, windows, adapters |
+//! | [`write_at`] | writing in place, in an order |
 //! | [`host`] | the calls that differ between operating systems |
 //! | [`error`] | one error type per area |
 //!
@@ -139,6 +140,7 @@ mod vhdx;
 #[cfg(feature = "vmdk")]
 mod vmdk;
 mod window;
+pub mod write_at;
 mod writer;
 #[cfg(any(feature = "compress", feature = "qcow2-zstd"))]
 mod zstd;

@@ -4,15 +4,15 @@
 //! writes that leaves one copy of the table whole at any time.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io;
 use std::path::Path;
 
 use kurmadisk_formats::read_at::{FileReader, ReadAt};
+use kurmadisk_formats::write_at::{DiskWrite, write_in_order};
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::layout::{AttributeError, AttributeFlag, Attributes, PartitionType, Scheme};
-pub use crate::table::DiskWrite;
 use crate::table::{self, PartitionTable, TableError};
 
 /// A partition that can be booted from.
@@ -76,7 +76,7 @@ pub enum SlotError {
     /// The disk can't be read or written to.
     #[error("cannot {what} the disk")]
     Io {
-        /// `open`, `write to` or `flush`.
+        /// `open` or `write to`.
         what: &'static str,
         /// Why.
         #[source]
@@ -101,18 +101,14 @@ pub fn read(disk: &dyn ReadAt) -> Result<Vec<Slot>, SlotError> {
 /// there is no such slot, a value is out of its range, or no copy of the table counts.
 pub fn change(path: &Path, letter: char, change: Change) -> Result<Slot, SlotError> {
     let io = |what| move |source| SlotError::Io { what, source };
-    let mut file = File::options()
+    let file = File::options()
         .read(true)
         .write(true)
         .open(path)
         .map_err(io("open"))?;
     let disk = FileReader::new(file.try_clone().map_err(io("open"))?).map_err(io("open"))?;
     let (slot, writes) = plan_change(&disk, letter, change)?;
-    for DiskWrite { offset, bytes } in writes {
-        file.seek(SeekFrom::Start(offset)).map_err(io("write to"))?;
-        file.write_all(&bytes).map_err(io("write to"))?;
-        file.sync_data().map_err(io("flush"))?;
-    }
+    write_in_order(&file, &writes).map_err(io("write to"))?;
     Ok(slot)
 }
 
@@ -144,7 +140,7 @@ pub fn plan_change(
     };
     let attributes = changed(*attributes, change)?;
     let size = table.layout.sector_size;
-    let writes = table::set_attributes(disk, size, slot.number, attributes)?;
+    let writes = table::set_attributes(disk, size, &[(slot.number, attributes)])?;
     Ok((
         described(slot.number, &slot.label, slot.letter, attributes),
         writes,

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `gpt/spec` | header and entry of a GPT |
 //! | `gpt/build` | both copies of a GPT, and its protective or hybrid MBR |
-//! | `gpt/rewrite` | one entry changed in both copies |
+//! | `gpt/rewrite` | both copies changed in place |
 //! | `gpt/read` | both copies read, checked, and one of them taken |
 //! | `mbr/spec` | the boot record, its four entries, CHS addresses |
 //! | `mbr/build` | the MBR and the chain of extended boot records |
@@ -29,8 +29,6 @@ mod read;
 use kurmadisk_formats::map::DiskMap;
 
 pub use error::{ChainFault, CopyFault, GptCopyName, TableError, TableProblem};
-#[cfg(feature = "inspect")]
-pub use gpt::DiskWrite;
 #[cfg(feature = "inspect")]
 pub(crate) use gpt::set_attributes;
 pub use mbr::BOOT_CODE_LEN;

@@ -11,6 +11,6 @@ pub(super) use build::build;
 #[cfg(feature = "inspect")]
 pub(super) use read::{Gpt, GptCopies, read_copies};
 #[cfg(feature = "inspect")]
-pub use rewrite::DiskWrite;
-#[cfg(feature = "inspect")]
 pub(crate) use rewrite::set_attributes;
+#[cfg(feature = "inspect")]
+pub(super) use rewrite::{Rewrite, has_signature};

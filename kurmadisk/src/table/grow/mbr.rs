@@ -1,16 +1,17 @@
 //! The boot record of a larger disk; its boot code and signature stay.
 
 use kurmadisk_formats::read_at::ReadAt;
+use kurmadisk_formats::write_at::DiskWrite;
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::super::TableError;
 use super::super::mbr::spec::{BootRecord, PROTECTIVE_TYPE, RECORD_LEN, Record};
-use super::{Change, GrowError, Write};
+use super::{Change, GrowError};
 use crate::layout::MbrScheme;
 
 /// The record before a GPT: the protective entry covers the larger disk, and where a hybrid one lists the partition
 /// that grows, it is larger there too.
-pub(super) fn protective(change: &Change<'_>) -> Result<Write, GrowError> {
+pub(super) fn protective(change: &Change<'_>) -> Result<DiskWrite, GrowError> {
     let mut record = read(change.disk)?;
     let first = change.partition.first.0;
     let is_listed = |entry: &Record| entry.os_type != 0 && entry.os_type != PROTECTIVE_TYPE;
@@ -28,7 +29,7 @@ pub(super) fn protective(change: &Change<'_>) -> Result<Write, GrowError> {
 }
 
 /// The record of a disk without a GPT.
-pub(super) fn plain(change: &Change<'_>, scheme: &MbrScheme) -> Result<Vec<Write>, GrowError> {
+pub(super) fn plain(change: &Change<'_>, scheme: &MbrScheme) -> Result<Vec<DiskWrite>, GrowError> {
     let number = change.partition.number;
     let refuse = |reason: &str| {
         let reason = reason.to_owned();
@@ -69,8 +70,8 @@ fn read(disk: &dyn ReadAt) -> Result<BootRecord, GrowError> {
         .map_err(|_| GrowError::Unsupported("the boot record is cut off"))
 }
 
-fn write(record: &BootRecord) -> Write {
-    Write {
+fn write(record: &BootRecord) -> DiskWrite {
+    DiskWrite {
         offset: 0,
         bytes: record.as_bytes().to_vec(),
     }

@@ -1,7 +1,7 @@
 //! Larger disks: the table of a disk that has grown, and its last partition with it.
 //!
 //! A table is not made anew but changed where it has to, so whatever else others put into it stays. [`grow`] gives
-//! the changes as a list of [`Write`]s. Done in this order, each on the disk before the next begins, a power cut at
+//! the changes as a list of [`DiskWrite`]s. Done in this order, each on the disk before the next begins, a power cut at
 //! any point leaves a table that can be used; doing it all again then completes it.
 //!
 //! For a GPT the order is: the backup at the disk's new end, which nobody refers to yet; the primary entries and
@@ -10,7 +10,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `gpt` | both copies |
+//! | `gpt` | both copies of a GPT |
 //! | `mbr` | the boot record, protective or plain |
 
 mod gpt;
@@ -21,9 +21,9 @@ use std::io;
 use std::ops::Range;
 
 use kurmadisk_formats::error::MapError;
-use kurmadisk_formats::host;
 use kurmadisk_formats::map::{DiskMap, Extent};
 use kurmadisk_formats::read_at::ReadAt;
+use kurmadisk_formats::write_at::{DiskWrite, write_in_order};
 use thiserror::Error;
 
 use super::{TableError, TableProblem, read};
@@ -32,22 +32,13 @@ use crate::layout::{DiskLayout, PlacedPartition, Scheme, Size};
 /// Partitions end at a multiple of this.
 const ALIGNMENT: Size = Size::Bytes(1 << 20);
 
-/// Bytes for one place of the disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Write {
-    /// Where, in bytes.
-    pub offset: u64,
-    /// What.
-    pub bytes: Vec<u8>,
-}
-
 /// What makes a disk's table that of a larger disk.
 #[derive(Clone, Debug)]
 pub struct Growth {
     /// The disk's new length in bytes.
     pub len: u64,
     /// The writes, in the order that keeps a table at every moment; none that changes nothing.
-    pub writes: Vec<Write>,
+    pub writes: Vec<DiskWrite>,
     /// The partition that grows, as it was.
     pub partition: PlacedPartition,
     /// Its new length in sectors.
@@ -174,20 +165,6 @@ struct Change<'a> {
     disk_sectors: u64,
 }
 
-impl Change<'_> {
-    fn sector_size(&self) -> u64 {
-        self.layout.sector_size.bytes()
-    }
-
-    /// Bytes of the disk.
-    fn read(&self, offset: u64, len: u64) -> Result<Vec<u8>, GrowError> {
-        let mut bytes = vec![0; usize::try_from(len).unwrap_or_default()];
-        let read = self.disk.read_exact_at(offset, &mut bytes);
-        read.map_err(|source| TableError::Io { offset, source })?;
-        Ok(bytes)
-    }
-}
-
 /// The partition that is wanted, or the last one; nothing lies behind it.
 fn choose<'a>(
     layout: &'a DiskLayout,
@@ -233,7 +210,7 @@ fn new_sectors(larger: &DiskLayout, partition: &PlacedPartition) -> u64 {
 }
 
 /// Whether the disk has these bytes there already.
-fn is_there(disk: &dyn ReadAt, write: &Write) -> bool {
+fn is_there(disk: &dyn ReadAt, write: &DiskWrite) -> bool {
     let mut found = vec![0; write.bytes.len()];
     disk.read_exact_at(write.offset, &mut found).is_ok() && found == write.bytes
 }
@@ -246,11 +223,7 @@ impl Growth {
             file.set_len(self.len)?;
             file.sync_all()?;
         }
-        for write in &self.writes {
-            host::write_all_at(file, write.offset, &write.bytes)?;
-            file.sync_data()?;
-        }
-        Ok(())
+        write_in_order(file, &self.writes)
     }
 
     /// The grown disk as a map, `disk` being that of the old one.
