@@ -1,6 +1,10 @@
 //! Running cargo and other programs as steps of a task.
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
+
+use serde_json::Value;
 
 use crate::Outcome;
 
@@ -31,21 +35,74 @@ pub(crate) fn run(name: &str, command: &mut Command) -> Outcome {
     }
 }
 
-/// The features of a workspace package, by name, from cargo itself.
-pub(crate) fn features(package: &str) -> Outcome<Vec<String>> {
+/// What cargo knows of a workspace package.
+fn package(name: &str) -> Outcome<Value> {
     let output = cargo()
         .args(["metadata", "--no-deps", "--format-version", "1"])
         .output()?;
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-    let packages = metadata["packages"]
-        .as_array()
-        .ok_or("cargo metadata names no packages")?;
-    let found = packages.iter().find(|each| each["name"] == package);
-    let features = found.and_then(|each| each["features"].as_object());
-    let features = features.ok_or_else(|| format!("cargo metadata has no package {package}"))?;
-    Ok(features
-        .keys()
-        .filter(|name| *name != "default")
-        .cloned()
-        .collect())
+    let mut metadata: Value = serde_json::from_slice(&output.stdout)?;
+    let packages = metadata["packages"].as_array_mut();
+    let found = packages.and_then(|all| all.iter_mut().find(|each| each["name"] == name));
+    let found = found.map(Value::take);
+    found.ok_or_else(|| format!("cargo metadata has no package {name}").into())
+}
+
+/// The features of a workspace package that change what is compiled of it, by name.
+///
+/// Left out are those that no source of the package names and that bring no dependency: all they do is to
+/// ask another package for something, whose own features are looked at there.
+pub(crate) fn own_features(name: &str) -> Outcome<Vec<String>> {
+    let package = package(name)?;
+    let features = package["features"].as_object();
+    let features = features.ok_or_else(|| format!("cargo metadata has no features of {name}"))?;
+    let manifest = package["manifest_path"].as_str().map(Path::new);
+    let folder = manifest.and_then(Path::parent);
+    let sources = sources(
+        &folder
+            .ok_or("cargo metadata has no manifest's path")?
+            .join("src"),
+    )?;
+    let own = |(feature, enables): &(&String, &Value)| {
+        let brings = |value: &Value| {
+            value
+                .as_str()
+                .is_some_and(|value| value.starts_with("dep:"))
+        };
+        let named = sources.contains(&format!("feature = \"{feature}\""));
+        *feature != "default"
+            && (named || enables.as_array().is_some_and(|all| all.iter().any(brings)))
+    };
+    let own = features.iter().filter(own);
+    Ok(own.map(|(feature, _)| feature.clone()).collect())
+}
+
+/// All sources below a folder, one after another.
+fn sources(folder: &Path) -> Outcome<String> {
+    let mut text = String::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            text.push_str(&sources(&path)?);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            text.push_str(&fs::read_to_string(&path)?);
+        }
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_that_only_pass_on_are_left_out() {
+        let formats = own_features("kurmadisk-formats").unwrap();
+        assert!(formats.iter().any(|name| name == "vdi"), "{formats:?}");
+        let whole = own_features("kurmadisk").unwrap();
+        assert!(whole.iter().any(|name| name == "archives"), "{whole:?}");
+        assert!(
+            !whole.iter().any(|name| name == "vdi" || name == "default"),
+            "{whole:?}"
+        );
+    }
 }

@@ -2,19 +2,31 @@
 
 use crate::{Outcome, cargo};
 
-const DENY: [&str; 3] = ["--", "-D", "warnings"];
+const DENY: [&str; 2] = ["-D", "warnings"];
+
+/// Takes the versions for hosts that are no Unix, here where they are not used otherwise.
+const PORTABLE: [&str; 2] = ["--cfg", "kurmadisk_portable_host"];
+
+/// The packages whose features are checked one by one.
+const LIBRARIES: [&str; 2] = ["kurmadisk-formats", "kurmadisk"];
 
 /// Formatting, clippy for everything and for the smallest builds of the libraries, the portable
-/// versions of the host's calls, documentation.
+/// versions of the host's calls, every feature alone, documentation.
 pub(crate) fn run() -> Outcome {
     cargo::step(&["fmt", "--all", "--", "--check"])?;
-    cargo::step(&[&["clippy", "--workspace", "--all-targets"], &DENY[..]].concat())?;
-    for package in crate::test::LIBRARIES {
-        let arguments = ["clippy", "--package", package, "--no-default-features"];
-        cargo::step(&[&arguments, &DENY[..]].concat())?;
+    let everything = ["clippy", "--workspace", "--all-targets", "--"];
+    cargo::step(&[&everything[..], &DENY].concat())?;
+    // Both at once, so that what they depend on is checked once.
+    let mut smallest = vec!["clippy", "--no-default-features"];
+    for package in LIBRARIES {
+        smallest.extend(["--package", package]);
     }
-    for package in crate::test::LIBRARIES {
-        check_portable(package)?;
+    smallest.push("--");
+    cargo::step(&[&smallest[..], &DENY].concat())?;
+    // By clippy, which hands its flags to this workspace's crates alone; others are not checked again.
+    cargo::step(&[&smallest[..], &PORTABLE, &DENY].concat())?;
+    for package in LIBRARIES {
+        check_features(package)?;
     }
     let mut documentation = cargo::cargo();
     documentation.args(["doc", "--workspace", "--lib", "--no-deps"]);
@@ -22,14 +34,11 @@ pub(crate) fn run() -> Outcome {
     cargo::run("cargo doc --workspace --lib --no-deps", &mut documentation)
 }
 
-/// Checks that the versions for hosts that are no Unix compile, here where they are not used.
-fn check_portable(package: &str) -> Outcome {
-    const FLAGS: &str = "--cfg kurmadisk_portable_host -D warnings";
-    let arguments = ["check", "--package", package, "--no-default-features"];
-    let mut check = cargo::cargo();
-    check.args(arguments).env("RUSTFLAGS", FLAGS);
-    // Other flags would make the ordinary builds start over.
-    check.args(["--target-dir", "target/portable"]);
-    let name = format!("RUSTFLAGS='{FLAGS}' cargo {}", arguments.join(" "));
-    cargo::run(&name, &mut check)
+/// `cargo check` with each feature alone: nothing may lean on a neighbour.
+fn check_features(package: &str) -> Outcome {
+    for feature in cargo::own_features(package)? {
+        let alone = ["--no-default-features", "--features", &feature];
+        cargo::step(&[&["check", "--quiet", "--package", package], &alone[..]].concat())?;
+    }
+    Ok(())
 }

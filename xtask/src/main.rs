@@ -31,13 +31,13 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Install what the tests need, then run them all and every feature alone
+    /// Install what the tests need, then run them all
     Test {
         /// Further arguments for `cargo test`
         #[arg(last = true)]
         arguments: Vec<OsString>,
     },
-    /// Check formatting, clippy and the documentation
+    /// Check formatting, clippy, every feature alone and the documentation
     Lint,
     /// Make the Debian root that tests and benchmark read, ahead of them
     Inputs,

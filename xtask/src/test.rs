@@ -6,38 +6,15 @@ use std::process::Stdio;
 
 use crate::{Outcome, cargo, requirements};
 
-/// The packages whose features are checked one by one.
-pub(crate) const LIBRARIES: [&str; 2] = ["kurmadisk-formats", "kurmadisk"];
-
-/// Installs what is missing, makes the inputs, checks every feature alone, then runs all tests and
-/// doctests; the last line is `N passed, N failed`.
+/// Installs what is missing, makes the inputs, then runs all tests and doctests; the last line is `N passed, N failed`.
 pub(crate) fn run(arguments: &[OsString]) -> Outcome {
     requirements::ensure()?;
     eprintln!("== Debian root");
     kurmadisk_fixtures::debian::prepare_debian_root()?;
-    for package in LIBRARIES {
-        check_features(package)?;
-    }
     let (counted, succeeded) = test_workspace(arguments)?;
     println!("{} passed, {} failed", counted.passed, counted.failed);
     std::io::stdout().flush()?;
     counted.verdict(succeeded)
-}
-
-/// `cargo check` without features, and with each feature alone: nothing may lean on a neighbour.
-fn check_features(package: &str) -> Outcome {
-    let bare = [
-        "check",
-        "--quiet",
-        "--package",
-        package,
-        "--no-default-features",
-    ];
-    cargo::step(&bare)?;
-    for feature in cargo::features(package)? {
-        cargo::step(&[&bare[..], &["--features", &feature]].concat())?;
-    }
-    Ok(())
 }
 
 /// Runs `cargo test`, passing its output on line by line, and counts.
