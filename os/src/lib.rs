@@ -7,6 +7,8 @@
 //! | [`initrd`] | initial RAM filesystems |
 //! | [`aci`] | application container images, App Container's and OCI's |
 //! | [`chain`] | steps, what they need, and what of it is made already |
+//! | [`digest`] | digests of inputs, by which a step knows that it would do the same again |
+//! | [`run`] | other people's programs: their environment, their log, how they ended |
 //!
 //! Like [`kurmadisk`], on which all of it stands, the library never prints or exits. What runs other programs
 //! ([`base`], [`component`]) gets their environment from its caller.
@@ -16,4 +18,6 @@ pub mod aci;
 pub mod base;
 pub mod chain;
 pub mod component;
+pub mod digest;
 pub mod initrd;
+pub mod run;

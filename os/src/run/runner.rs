@@ -1,0 +1,183 @@
+//! Running a program.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+
+use super::error::RunError;
+use super::program::Program;
+
+/// Lines of a log that an error tells.
+const TAIL: usize = 12;
+/// The most bytes of a line: a longer one counts as several.
+const MAX_LINE: u64 = 1 << 16;
+
+/// Variables by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment(pub BTreeMap<OsString, OsString>);
+
+impl Environment {
+    /// The value of a variable, if it is set.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
+    /// Where the program of this name is: in a folder of `PATH`, or where its path says.
+    #[must_use]
+    pub fn find(&self, program: &OsStr) -> Option<PathBuf> {
+        let path = Path::new(program);
+        if path.components().count() > 1 {
+            return is_program(path).then(|| path.to_path_buf());
+        }
+        std::env::split_paths(self.get("PATH")?)
+            .map(|folder| folder.join(path))
+            .find(|path| is_program(path))
+    }
+}
+
+impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        let pairs = pairs.into_iter();
+        Self(
+            pairs
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+        )
+    }
+}
+
+fn is_program(path: &Path) -> bool {
+    let found = path.metadata();
+    found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// Runs programs in an environment and passes their logs on.
+pub struct Runner<'a> {
+    environment: &'a Environment,
+    log: &'a mut dyn FnMut(&str),
+}
+
+impl<'a> Runner<'a> {
+    /// Programs get this `environment`; each line that they print goes to `log`, without its end.
+    pub fn new(environment: &'a Environment, log: &'a mut dyn FnMut(&str)) -> Self {
+        Self { environment, log }
+    }
+
+    /// What programs get.
+    #[must_use]
+    pub fn environment(&self) -> &'a Environment {
+        self.environment
+    }
+
+    /// Adds a line of our own to the log.
+    pub fn say(&mut self, line: &str) {
+        (self.log)(line);
+    }
+
+    /// Runs a program to its end, which must be a success; it reads nothing.
+    pub fn run(&mut self, program: &Program) -> Result<(), RunError> {
+        let mut tail = VecDeque::new();
+        let mut child = self.start(program)?;
+        let (out, error) = (child.stdout.take(), child.stderr.take());
+        let (sender, lines) = channel();
+        thread::scope(|scope| {
+            for pipe in [out.map(boxed), error.map(boxed)].into_iter().flatten() {
+                let sender = sender.clone();
+                scope.spawn(move || pass_on(pipe, &sender));
+            }
+            drop(sender);
+            for line in lines {
+                (self.log)(&line);
+                if !line.trim().is_empty() {
+                    tail.push_back(line);
+                }
+                if tail.len() > TAIL {
+                    tail.pop_front();
+                }
+            }
+        });
+        let status = child.wait().map_err(|source| cannot(program, source))?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(RunError::Failed {
+            command: program.line(),
+            status: status.to_string(),
+            tail: tail.into(),
+        })
+    }
+
+    /// What a program prints, which must end as a success. Its standard error goes to an error only.
+    pub fn output(&mut self, program: &Program) -> Result<String, RunError> {
+        let child = self.start(program)?;
+        let output = child.wait_with_output();
+        let output = output.map_err(|source| cannot(program, source))?;
+        let command = program.line();
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let lines: Vec<_> = said.lines().map(str::to_owned).collect();
+            let last = lines.len().saturating_sub(TAIL);
+            return Err(RunError::Failed {
+                command,
+                status: output.status.to_string(),
+                tail: lines[last..].to_vec(),
+            });
+        }
+        String::from_utf8(output.stdout).map_err(|_| RunError::NoText { command })
+    }
+
+    fn start(&self, program: &Program) -> Result<Child, RunError> {
+        let Some(path) = self.environment.find(&program.program) else {
+            let program = program.name();
+            return Err(RunError::Missing { program });
+        };
+        let mut command = Command::new(path);
+        command
+            .args(&program.args)
+            .env_clear()
+            .envs(&self.environment.0)
+            .envs(program.env.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if let Some(folder) = &program.folder {
+            command.current_dir(folder);
+        }
+        command.spawn().map_err(|source| cannot(program, source))
+    }
+}
+
+fn cannot(program: &Program, source: io::Error) -> RunError {
+    let command = program.line();
+    RunError::Start { command, source }
+}
+
+fn boxed(pipe: impl Read + Send + 'static) -> Box<dyn Read + Send> {
+    Box::new(pipe)
+}
+
+/// Sends each line until the pipe ends: when all who write to it are gone.
+fn pass_on(pipe: Box<dyn Read + Send>, lines: &Sender<String>) {
+    let mut pipe = BufReader::new(pipe);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match (&mut pipe).take(MAX_LINE).read_until(b'\n', &mut line) {
+            Ok(1..) => {}
+            // What can't be read any more has ended too; how the program ended is asked next.
+            Ok(0) | Err(_) => return,
+        }
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_end_matches(['\n', '\r']);
+        // Programs that draw progress overwrite a line: its last state counts.
+        let text = text.rsplit('\r').next().unwrap_or_default();
+        if lines.send(text.to_owned()).is_err() {
+            return;
+        }
+    }
+}
