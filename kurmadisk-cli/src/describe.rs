@@ -179,7 +179,7 @@ fn some_of<T: Clone>(name: &'static str, values: &[T]) -> Option<Located<Vec<T>>
 }
 
 /// The time that reproducible builds agree on: as the option says, or the environment.
-fn source_date_epoch(option: Option<i64>) -> Result<Option<Located<i64>>, Box<dyn Error>> {
+pub fn source_date_epoch(option: Option<i64>) -> Result<Option<Located<i64>>, Box<dyn Error>> {
     const NAME: &str = "SOURCE_DATE_EPOCH";
     if let Some(seconds) = option {
         return Ok(Some(Located::by_option("--source-date-epoch", seconds)));

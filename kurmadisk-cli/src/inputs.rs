@@ -35,8 +35,7 @@ impl Inputs {
         let paths = files.chain(trees.flatten()).map(|path| &path.value);
         let overrides = spec.overrides.iter().flat_map(|paths| &paths.value.0);
         let paths = paths.chain(overrides).cloned();
-        let (folders, files) = paths.partition(|path| path.is_dir());
-        Self { files, folders }
+        Self::paths(paths)
     }
 
     /// An image that is made from another one, of these files, or from a block device.
@@ -45,6 +44,12 @@ impl Inputs {
             files: paths.map(Path::to_path_buf).collect(),
             folders: Vec::new(),
         }
+    }
+
+    /// Files and folders, whichever they are.
+    pub fn paths(paths: impl Iterator<Item = PathBuf>) -> Self {
+        let (folders, files) = paths.partition(|path| path.is_dir());
+        Self { files, folders }
     }
 
     /// Refuses an image that would replace what it is made from, or lie in a folder it holds.

@@ -5,7 +5,7 @@
 //! | `args` | the command line's shape; a file for each command that has several |
 //! | `describe` | options, environment and configuration file as one description |
 //! | `inputs` | what an image is made from |
-//! | `build`, `package`, `plan`, `inspect`, `convert`, `verify`, `slot`, `grow`, `uki` | the commands; each gives what is to be printed |
+//! | `build`, `package`, `plan`, `inspect`, `convert`, `verify`, `slot`, `grow`, `uki`, `initrd` | the commands; each gives what is to be printed |
 //! | `output` | the file an image goes to |
 //! | `text` | tables and sizes for people |
 
@@ -14,6 +14,7 @@ mod build;
 mod convert;
 mod describe;
 mod grow;
+mod initrd;
 mod inputs;
 mod inspect;
 mod output;
@@ -32,7 +33,7 @@ use clap::Parser;
 use kurmadisk::formats::error::chain;
 use kurmadisk::formats::host;
 
-use args::{Args, Command};
+use args::{Args, Command, InitrdCommand};
 
 fn main() -> ExitCode {
     host::allow_open_files();
@@ -46,6 +47,12 @@ fn main() -> ExitCode {
         Command::Verify(args) => return answer(verify::run(&args)),
         Command::Grow(args) => grow::run(&args),
         Command::Uki { command } => uki::run(&command),
+        Command::Initrd { command } => match command {
+            InitrdCommand::Build(args) => initrd::build(&args),
+            InitrdCommand::Inspect(args) => initrd::inspect(&args),
+            InitrdCommand::Diff(args) => return answer(initrd::diff(&args)),
+            InitrdCommand::Append(args) => initrd::append(&args),
+        },
     };
     match said.and_then(|said| say(&said)) {
         Ok(()) => ExitCode::SUCCESS,

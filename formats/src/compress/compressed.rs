@@ -54,8 +54,18 @@ impl<O: Output> Compressed<O> {
         let codec = compression.codec();
         let level = level.unwrap_or(codec.level);
         compression.check_level(level)?;
+        Ok(Self::by_codec(out, codec, level, threads))
+    }
+
+    /// Begins a compressed file in `out`, at a level that the codec has.
+    pub(super) fn by_codec(
+        out: O,
+        codec: &'static Codec,
+        level: u32,
+        threads: NonZero<usize>,
+    ) -> Self {
         let envelope = (codec.envelope)();
-        Ok(Self {
+        Self {
             out,
             codec,
             level,
@@ -67,7 +77,7 @@ impl<O: Output> Compressed<O> {
             zeros: None,
             at: 0,
             written: 0,
-        })
+        }
     }
 
     /// The output behind it.

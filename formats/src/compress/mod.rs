@@ -11,10 +11,14 @@
 //! | `gzip` | one member, its blocks joined by empty stored ones |
 //! | `zstd` | a frame for each block |
 //! | `xz` | one stream with a block for each block, and the index |
+//! | `lz4` | the legacy frame with a block for each block |
+//! | `kernel` | [`KernelCompression`]: what the Linux kernel reads |
 
 mod codec;
 mod compressed;
 mod gzip;
+mod kernel;
+mod lz4;
 mod xz;
 mod zstd;
 
@@ -25,6 +29,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 pub use self::compressed::Compressed;
+pub use self::kernel::KernelCompression;
 
 use self::codec::Codec;
 
@@ -121,6 +126,22 @@ pub enum CompressionError {
     Level {
         /// The compression.
         compression: Compression,
+        /// The level.
+        level: u32,
+    },
+    /// A name that is no compression's the kernel reads.
+    #[error(
+        "{name:?} is no compression that the kernel reads here; there are: gzip, zstd, xz, lz4"
+    )]
+    UnknownToKernel {
+        /// The name.
+        name: String,
+    },
+    /// A level that the compression does not have, or that the kernel can't read.
+    #[error("{compression} for the kernel has no level {level}; it has those from {} to {}", .compression.levels().0, .compression.levels().1)]
+    KernelLevel {
+        /// The compression.
+        compression: KernelCompression,
         /// The level.
         level: u32,
     },

@@ -1,10 +1,11 @@
-//! xz: one stream, with a block for each block of the file, an index of all, and CRC-64 as their checks.
+//! xz: one stream, with a block for each block of the file, an index of all, and CRC-64 as their checks, or CRC-32
+//! where the Linux kernel is to read it.
 //!
 //! Sections are those of "The .xz File Format", version 1.2.
 
 use std::io::{self, Write};
 
-use lzma_rust2::{XzOptions, XzWriter};
+use lzma_rust2::{CheckType, XzOptions, XzWriter};
 
 use super::codec::{Codec, Envelope, Packed};
 
@@ -17,19 +18,24 @@ pub(super) const CODEC: Codec = Codec {
     levels: (0, 9),
     level: 6,
     block: BLOCK,
-    pack,
-    envelope: || Box::new(Stream::default()),
+    pack: |data, level, packed| pack(data, CheckType::Crc64, level, packed),
+    envelope: || Box::new(Stream::new(CheckType::Crc64)),
 };
 
-/// 2.1.1.2: the stream's flags, which say CRC-64.
-const FLAGS: [u8; 2] = [0, 4];
+/// The same with the checks that the Linux kernel knows.
+pub(super) const KERNEL_CODEC: Codec = Codec {
+    pack: |data, level, packed| pack(data, CheckType::Crc32, level, packed),
+    envelope: || Box::new(Stream::new(CheckType::Crc32)),
+    ..CODEC
+};
 
 /// Bytes of a stream's header, and of its footer.
 const HEADER: usize = 12;
 
 /// Compresses `data` into a stream of one block, and takes the block out of it.
-fn pack(data: &[u8], level: u32, packed: &mut Packed) -> io::Result<()> {
+fn pack(data: &[u8], check: CheckType, level: u32, packed: &mut Packed) -> io::Result<()> {
     let mut options = XzOptions::with_preset(level);
+    options.set_check_sum_type(check);
     let lzma = &mut options.lzma_options;
     lzma.dict_size = lzma.dict_size.min(u32::try_from(BLOCK).unwrap_or(u32::MAX));
     packed.bytes.clear();
@@ -78,12 +84,20 @@ struct Record {
 }
 
 /// The blocks of a stream.
-#[derive(Default)]
 struct Stream {
+    /// 2.1.1.2: which checks its blocks have.
+    flags: [u8; 2],
     records: Vec<Record>,
 }
 
 impl Stream {
+    fn new(check: CheckType) -> Self {
+        Self {
+            flags: [0, check as u8],
+            records: Vec::new(),
+        }
+    }
+
     fn index(&self) -> Vec<u8> {
         let mut bytes = vec![0];
         append(
@@ -109,8 +123,8 @@ impl Envelope for Stream {
     /// 2.1.1.
     fn begin(&self) -> Vec<u8> {
         let mut bytes = b"\xFD7zXZ\0".to_vec();
-        bytes.extend(FLAGS);
-        bytes.extend(crc32fast::hash(&FLAGS).to_le_bytes());
+        bytes.extend(self.flags);
+        bytes.extend(crc32fast::hash(&self.flags).to_le_bytes());
         bytes
     }
 
@@ -127,7 +141,7 @@ impl Envelope for Stream {
         let mut bytes = self.index();
         let units = u32::try_from(bytes.len() / 4 - 1).map_err(io::Error::other)?;
         let mut footer = units.to_le_bytes().to_vec();
-        footer.extend(FLAGS);
+        footer.extend(self.flags);
         bytes.extend(crc32fast::hash(&footer).to_le_bytes());
         bytes.extend(footer);
         bytes.extend(b"YZ");

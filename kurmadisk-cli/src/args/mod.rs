@@ -1,5 +1,6 @@
 //! The command line's shape.
 
+mod initrd;
 mod slot;
 mod uki;
 
@@ -14,6 +15,10 @@ use kurmadisk::layout::Size;
 use kurmadisk::spec::{SizeSpec, Target};
 use kurmadisk::verify::Platform;
 
+pub use initrd::{
+    InitrdAppendArgs, InitrdBuildArgs, InitrdCommand, InitrdDiffArgs, InitrdInspectArgs,
+    InitrdWriteArgs,
+};
 pub use slot::{SlotArgs, SlotChange};
 pub use uki::{UkiBuildArgs, UkiCommand, UkiInspectArgs};
 
@@ -47,6 +52,11 @@ pub enum Command {
     Uki {
         #[command(subcommand)]
         command: UkiCommand,
+    },
+    /// Initial RAM filesystems
+    Initrd {
+        #[command(subcommand)]
+        command: InitrdCommand,
     },
 }
 

@@ -68,6 +68,11 @@ impl<'a> Members<'a> {
         Ok(start.is_some_and(|start| Format::of(start).is_some()))
     }
 
+    /// Where it goes on, in bytes.
+    pub(super) fn offset(&self) -> u64 {
+        self.at
+    }
+
     /// Goes on behind something else.
     pub(super) fn skip(&mut self, len: u64) {
         self.at = self.at.saturating_add(len);

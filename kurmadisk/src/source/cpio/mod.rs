@@ -19,7 +19,7 @@ use kurmadisk_formats::map::DiskMap;
 use super::decompress::{self, Leading};
 use super::known::known_format;
 use super::scratch::Scratch;
-use crate::tree::Tree;
+use crate::tree::{Metadata, Tree};
 use members::Members;
 use place::Placer;
 use spec::Format;
@@ -50,17 +50,65 @@ pub fn recognise(start: &[u8]) -> bool {
 /// Fails with the member's name and where it lies; the tree then holds what came before. Nothing is ever put
 /// through a symbolic link, nor outside the tree.
 pub fn apply(archive: &DiskMap, tree: &mut Tree, scratch: &Scratch) -> Result<(), CpioError> {
+    each_piece(archive, scratch, tree, &mut |_, _| {})
+}
+
+/// A part of an archive: an uncompressed archive, or compressed data with archives in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Where it begins, in bytes.
+    pub offset: u64,
+    /// Its length in bytes.
+    pub len: u64,
+    /// The name of its compression.
+    pub compression: Option<&'static str>,
+    /// Its length in bytes when it is uncompressed.
+    pub content: u64,
+}
+
+/// Each piece of an archive on its own, with the tree that it alone makes. They follow one another as
+/// [`apply`] says, which fails where this does, and where pieces contradict one another.
+pub fn pieces(archive: &DiskMap, scratch: &Scratch) -> Result<Vec<(Piece, Tree)>, CpioError> {
+    let empty = || {
+        Tree::with_implied_root(Metadata {
+            mode: 0o755,
+            ..Metadata::default()
+        })
+    };
+    let mut found = Vec::new();
+    let mut tree = empty();
+    each_piece(archive, scratch, &mut tree, &mut |piece, tree| {
+        found.push((piece, std::mem::replace(tree, empty())));
+    })?;
+    Ok(found)
+}
+
+/// Goes through the pieces of an archive, each put into `tree`, and tells `done` of it.
+fn each_piece(
+    archive: &DiskMap,
+    scratch: &Scratch,
+    tree: &mut Tree,
+    done: &mut dyn FnMut(Piece, &mut Tree),
+) -> Result<(), CpioError> {
     let mut members = Members::new(archive);
-    let mut pieces = 0;
+    let mut compressed_pieces = 0;
     let mut any = false;
     while let Some(offset) = members.skip_zeros()? {
         any = true;
         if members.at_header()? {
             one(&mut members, tree)?;
+            let len = members.offset() - offset;
+            let piece = Piece {
+                offset,
+                len,
+                compression: None,
+                content: len,
+            };
+            done(piece, tree);
             continue;
         }
-        pieces += 1;
-        if pieces > MOST_PIECES {
+        compressed_pieces += 1;
+        if compressed_pieces > MOST_PIECES {
             let limit = MOST_PIECES;
             return Err(archive_fault(offset, CpioFault::Pieces { limit }));
         }
@@ -71,6 +119,13 @@ pub fn apply(archive: &DiskMap, tree: &mut Tree, scratch: &Scratch) -> Result<()
             source: Box::new(source),
         })?;
         members.skip(compressed.end);
+        let piece = Piece {
+            offset,
+            len: compressed.end,
+            compression: Some(compressed.format),
+            content: compressed.map.len(),
+        };
+        done(piece, tree);
     }
     if !any {
         return Err(archive_fault(0, CpioFault::Empty));

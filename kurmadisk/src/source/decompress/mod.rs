@@ -3,9 +3,11 @@
 //! | file | holds |
 //! |---|---|
 //! | `input` | the compressed bytes in order |
+//! | `lz4` | a legacy frame of lz4, as kernels read it |
 //! | `zstd` | frames of zstd, up to what is none |
 
 mod input;
+mod lz4;
 mod zstd;
 
 #[cfg(feature = "inspect")]
@@ -93,7 +95,7 @@ pub enum DecompressError {
 
 /// The archive's bytes uncompressed, if it is compressed; else as they are.
 ///
-/// gzip (RFC 1952), zstd (RFC 8878), xz and bzip2 are known by their first bytes. Each may consist of several
+/// gzip (RFC 1952), zstd (RFC 8878), xz, bzip2 and lz4's legacy frame are known by their first bytes. Each may consist of several
 /// members, frames or streams; all checksums are verified. The copy is made in one pass and goes where
 /// `scratch` says; it is data throughout, also where it is zeros.
 ///
@@ -299,6 +301,7 @@ enum Compression {
     Zstd,
     Xz,
     Bzip2,
+    Lz4,
 }
 
 /// Bytes that tell the compressions, the longest being bzip2's: its header and that of its first block.
@@ -311,6 +314,7 @@ impl Compression {
             // A frame, or one to be skipped: RFC 8878, sections 3.1.1 and 3.1.2.
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
+            [a, b, c, d, ..] if [a, b, c, d] == lz4::MAGIC => Some(Self::Lz4),
             // Letters alone could be the begin of a name.
             [b'B', b'Z', b'h', b'1'..=b'9', ref block @ ..] => {
                 let blocks = [
@@ -330,6 +334,7 @@ impl Compression {
             Self::Zstd => "zstd",
             Self::Xz => "xz",
             Self::Bzip2 => "bzip2",
+            Self::Lz4 => "lz4",
         }
     }
 
@@ -342,6 +347,7 @@ impl Compression {
         match self {
             Self::Gzip => pump(flate2::bufread::GzDecoder::new(input), copy),
             Self::Bzip2 => pump(bzip2::bufread::BzDecoder::new(input), copy),
+            Self::Lz4 => pump(lz4::Frame::new(input), copy),
             Self::Xz => {
                 let limit = WINDOW_MIB * 1024 + XZ_OVERHEAD_KIB;
                 pump(

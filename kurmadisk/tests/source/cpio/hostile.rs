@@ -244,7 +244,7 @@ fn other_formats_are_named() {
     let cases: [(&[u8], &str); 5] = [
         (b"\xc7\x71\x01\0", "binary cpio"),
         (b"\x71\xc7\0\x01", "binary cpio"),
-        (b"\x02\x21\x4c\x18rest", "lz4"),
+        (b"\x04\x22\x4d\x18rest", "lz4"),
         (b"\x5d\0\0\0\x04", "lzma"),
         (b"hsqs", "squashfs"),
     ];

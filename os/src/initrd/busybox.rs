@@ -1,0 +1,89 @@
+//! The names that a busybox goes by, read from the program itself.
+
+/// The bytes before the first name: its list begins with `[` and `[[`, the only names before the letters.
+const BEGIN: &[u8] = b"\0[\0[[\0";
+
+/// The longest name.
+const LONGEST: usize = 32;
+
+/// The names of a busybox: a list of texts that ascend, in which `busybox` is one; nothing where there is none.
+pub(super) fn applets(program: &[u8]) -> Option<Vec<String>> {
+    // A busybox without `[` has a list that begins with some other name.
+    let starts = memchr_all(program, BEGIN).map(|at| at + 1);
+    let starts =
+        starts.chain(memchr_all(program, b"\0busybox\0").map(|at| first_of(program, at + 1)));
+    let lists = starts.map(|start| list(&program[start..]));
+    let sound = lists.filter(|names| names.iter().any(|name| name == "busybox"));
+    sound.max_by_key(Vec::len).filter(|names| names.len() > 1)
+}
+
+fn memchr_all<'a>(bytes: &'a [u8], wanted: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+    let places = bytes.windows(wanted.len()).enumerate();
+    places
+        .filter(move |(_, place)| *place == wanted)
+        .map(|(at, _)| at)
+}
+
+/// The names from the begin of `bytes` on, as long as they ascend.
+fn list(bytes: &[u8]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for text in bytes.split(|byte| *byte == 0) {
+        match name(text) {
+            Some(name) if names.last().is_none_or(|last| last.as_str() < name) => {
+                names.push(name.to_owned());
+            }
+            _ => break,
+        }
+    }
+    names
+}
+
+/// Where the list begins in which a name stands at `at`.
+fn first_of(bytes: &[u8], mut at: usize) -> usize {
+    loop {
+        let before = bytes[..at.saturating_sub(1)]
+            .iter()
+            .rposition(|byte| *byte == 0);
+        let Some(start) = before.map(|nul| nul + 1) else {
+            return at;
+        };
+        let end = bytes[at..]
+            .iter()
+            .position(|byte| *byte == 0)
+            .map_or(bytes.len(), |len| at + len);
+        let (this, that) = (name(&bytes[start..at - 1]), name(&bytes[at..end]));
+        match (this, that) {
+            (Some(this), Some(that)) if this < that => at = start,
+            _ => return at,
+        }
+    }
+}
+
+fn name(text: &[u8]) -> Option<&str> {
+    let plain =
+        |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"[._-+".contains(byte);
+    let is_name = (1..=LONGEST).contains(&text.len()) && text.iter().all(plain);
+    if is_name {
+        std::str::from_utf8(text).ok()
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_names_is_found_in_the_program() {
+        let program = b"\x7fELF\0zz\0[\0[[\0ash\0busybox\0cat\0Usage: busybox\0busybox\0";
+        assert_eq!(
+            applets(program).unwrap(),
+            ["[", "[[", "ash", "busybox", "cat"]
+        );
+        let program = b"\x7fELF\0zz\0ash\0busybox\0cat\0\0more";
+        assert_eq!(applets(program).unwrap(), ["ash", "busybox", "cat"]);
+        assert_eq!(applets(b"\0busybox\0"), None);
+        assert_eq!(applets(b"nothing"), None);
+    }
+}
