@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use kurmadisk::spec::{
-    IdRanges, ImageSpec, Located, Paths, Patterns, Place, SecureBootSpec, TreeChanges, TreeList,
-    TreeSpec,
+    GrubSpec, IdRanges, ImageSpec, Located, Paths, Patterns, Place, SecureBootSpec, TreeChanges,
+    TreeList, TreeSpec,
 };
 use kurmadisk::{Builder, FormatChoice, Plan};
 
@@ -123,6 +123,11 @@ fn options(args: &ImageArgs) -> Result<ImageSpec, Box<dyn Error>> {
         oem: trees("--oem", &args.oem),
         efi_stub: path("--efi-stub", &args.efi_stub),
         systemd_boot: path("--systemd-boot", &args.systemd_boot),
+        grub: GrubSpec {
+            folder: path("--grub", &args.grub),
+            config: path("--grub-config", &args.grub_config),
+            ..GrubSpec::default()
+        },
         secure_boot: SecureBootSpec {
             key: path("--sign-key", &args.sign_key),
             certificate: path("--sign-certificate", &args.sign_certificate),

@@ -19,6 +19,8 @@ impl Inputs {
             &spec.initrd,
             &spec.efi_stub,
             &spec.systemd_boot,
+            &spec.grub.folder,
+            &spec.grub.config,
             &spec.file_contexts,
             &spec.secure_boot.key,
             &spec.secure_boot.certificate,

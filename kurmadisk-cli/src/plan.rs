@@ -137,12 +137,13 @@ fn boot(report: &PlanReport) -> String {
         BootMethod::UnifiedImage => "a unified kernel image",
         BootMethod::ManagedEntry => "systemd-boot with an entry",
         BootMethod::ManagedImage => "systemd-boot with a unified kernel image",
+        BootMethod::Grub => "GRUB",
         _ => "another way",
     };
-    let by_bios = if report.boot_by_bios {
-        "kurmaboot"
-    } else {
-        "nothing"
+    let by_bios = match report.bios_loader {
+        Some("grub") => "GRUB",
+        Some(loader) => loader,
+        None => "nothing",
     };
     let started = format!("by UEFI {by_uefi}, by BIOS {by_bios}");
     let release = report.kernel_release.as_ref();

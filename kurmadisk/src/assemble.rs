@@ -44,10 +44,10 @@ impl Plan {
     pub fn disk_map(&self) -> Result<DiskMap, AssembleError> {
         let layout = self.layout();
         let bios = self.bios();
-        let boot_code = bios.map(|bios| bios.loader.boot_code.as_slice());
+        let boot_code = bios.map(|bios| bios.boot_code.as_slice());
         let mut map = table::build(layout, boot_code)?;
         if let Some(bios) = bios {
-            map.insert_bytes(bios.offset, bios.loader.stage2.clone())?;
+            map.insert_bytes(bios.offset, bios.stage2.clone())?;
         }
         for partition in self.partitions() {
             let start = layout.byte_range(&partition.entry).start;

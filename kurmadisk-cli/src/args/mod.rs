@@ -95,6 +95,13 @@ pub struct ImageArgs {
     /// The systemd-boot boot manager (systemd-bootx64.efi), installed with an entry for the kernel
     #[arg(long, value_name = "PATH")]
     pub systemd_boot: Option<PathBuf>,
+    /// GRUB as the loader: the folder of its installation, such as /usr/lib/grub, with i386-pc, x86_64-efi or
+    /// x86_64-xen in it
+    #[arg(long, value_name = "FOLDER")]
+    pub grub: Option<PathBuf>,
+    /// A grub.cfg in place of the one that is made
+    #[arg(long, value_name = "FILE")]
+    pub grub_config: Option<PathBuf>,
     /// Private key (RSA, PEM) that signs every EFI program among the boot files, for Secure Boot
     #[arg(long, value_name = "PEM")]
     pub sign_key: Option<PathBuf>,

@@ -5,6 +5,7 @@ use std::fmt;
 use kurmadisk_formats::error::MapError;
 use thiserror::Error;
 
+use super::grub::GrubError;
 use super::kernel::KernelFault;
 use super::kurmaboot::KurmabootError;
 use super::pe::PeFault;
@@ -22,6 +23,8 @@ pub enum BootInput {
     EfiStub,
     /// The boot manager.
     SystemdBoot,
+    /// GRUB's installation.
+    Grub,
     /// The kernel's command line.
     CommandLine,
 }
@@ -35,6 +38,7 @@ impl BootInput {
             Self::Initrd => "--initrd",
             Self::EfiStub => "--efi-stub",
             Self::SystemdBoot => "--systemd-boot",
+            Self::Grub => "--grub",
             Self::CommandLine => "--cmdline",
         }
     }
@@ -47,6 +51,7 @@ impl fmt::Display for BootInput {
             Self::Initrd => "the initrd",
             Self::EfiStub => "the EFI stub",
             Self::SystemdBoot => "the boot manager",
+            Self::Grub => "GRUB",
             Self::CommandLine => "the command line",
         };
         write!(f, "{name} ({})", self.option())
@@ -120,6 +125,20 @@ pub enum BootError {
         #[source]
         source: TreeError,
     },
+    /// GRUB cannot be installed.
+    #[error(transparent)]
+    Grub(GrubError),
+    /// The command line is none that GRUB can hand on.
+    #[error("{}", BootInput::CommandLine)]
+    GrubCommandLine(#[source] GrubError),
+    /// Two loaders are given, and firmware starts one.
+    #[error(
+        "{input} would start by UEFI, as GRUB would; give one of them, or GRUB for other platforms"
+    )]
+    TwoLoaders {
+        /// The other one.
+        input: BootInput,
+    },
     /// Our own loader.
     #[error(transparent)]
     Loader(#[from] KurmabootError),
@@ -134,8 +153,10 @@ impl BootError {
     pub fn input(&self) -> Option<BootInput> {
         match self {
             Self::Kernel(_) => Some(BootInput::Kernel),
-            Self::CommandLine { .. } => Some(BootInput::CommandLine),
+            Self::CommandLine { .. } | Self::GrubCommandLine(_) => Some(BootInput::CommandLine),
+            Self::Grub(_) => Some(BootInput::Grub),
             Self::Binary { input, .. }
+            | Self::TwoLoaders { input }
             | Self::Swapped { input, .. }
             | Self::NoKernel { input }
             | Self::NoEsp { input } => Some(*input),

@@ -8,10 +8,11 @@
 //! | kernel, stub | a Unified Kernel Image | |
 //! | kernel, boot manager | systemd-boot | the entry `/loader/entries/kurma-a.conf` |
 //! | kernel, stub, boot manager | systemd-boot | the Unified Kernel Image `/EFI/Linux/kurma-a.efi` |
+//! | kernel, GRUB | [GRUB](grub) | the kernel of a slot |
 //!
 //! `/kurmaos/vmlinuz-a`, `/kurmaos/initrd-a` and `/kurmaos/cmdline` (one line) are what kurmaboot reads, and
-//! where an updater puts new ones. They lie there when it is the loader, when the disk has slots, and when its
-//! BIOS half starts the disk beside another loader for UEFI. Elsewhere an entry of systemd-boot refers to
+//! where an updater puts new ones. They lie there when it is the loader, when the disk has slots, when its
+//! BIOS half starts the disk beside another loader for UEFI, and with GRUB. Elsewhere an entry of systemd-boot refers to
 //! `/vmlinuz` and `/initrd`. Content at two paths is two references, and twice its size on the disk.
 //!
 //! The menu's title and a Unified Kernel Image's `.osrel` come from the root's os-release. One that is
@@ -25,6 +26,7 @@
 //! | [`kurmaboot`] | our own loader |
 //! | [`uki`] | Unified Kernel Images from an external stub |
 //! | [`systemd_boot`] | the boot manager's configuration and entries |
+//! | [`grub`] | GRUB, from the files of its installation |
 //! | [`kernel`] | what a kernel's headers say, and what a file is that is none |
 //! | `authenticode` | signatures of EFI programs (feature `secure-boot`) |
 //! | [`pe`] | PE images: headers read, sections added |
@@ -34,6 +36,7 @@
 #[cfg(feature = "secure-boot")]
 pub mod authenticode;
 mod error;
+pub mod grub;
 mod in_memory;
 pub mod kernel;
 pub mod kurmaboot;
@@ -47,6 +50,7 @@ use kurmadisk_formats::map::DiskMap;
 use serde::Serialize;
 
 pub use error::{BootError, BootInput};
+use grub::{Grub, PcCore};
 pub use stage::{stage, stage_root};
 pub use text::MAX_COMMAND_LINE;
 
@@ -66,6 +70,8 @@ pub struct BootFiles {
     pub efi_stub: Option<DiskMap>,
     /// The boot manager systemd-boot.
     pub systemd_boot: Option<DiskMap>,
+    /// GRUB; for the platforms that it has no folder of, the other loaders stay.
+    pub grub: Option<Grub>,
     /// Whether the layout has slots: those named `kurmaos`.
     pub slots: bool,
     /// Whether the layout has a place for the loader of BIOS machines.
@@ -91,6 +97,8 @@ pub enum BootMethod {
     ManagedEntry,
     /// systemd-boot, and that a Unified Kernel Image.
     ManagedImage,
+    /// GRUB, and that the kernel of a slot.
+    Grub,
 }
 
 /// What was put into a tree.
@@ -98,8 +106,10 @@ pub enum BootMethod {
 pub struct BootSummary {
     /// What UEFI firmware starts.
     pub method: BootMethod,
-    /// Whether kurmaboot's BIOS half finds what it needs in the tree.
+    /// Whether a loader for BIOS machines finds what it needs in the tree.
     pub bios: bool,
+    /// That loader, when it is GRUB; otherwise it is kurmaboot's BIOS half.
+    pub pc_core: Option<PcCore>,
     /// The kernel's release, when its header tells.
     pub kernel_release: Option<String>,
     /// The files, in the order in which they were placed.

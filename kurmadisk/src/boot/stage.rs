@@ -2,6 +2,8 @@
 
 use kurmadisk_formats::map::DiskMap;
 
+use super::grub::PcCore;
+use super::grub::{Entries, Grub, Platform, XEN_MENU_PATH, XEN_PATH, menu_lst};
 use super::in_memory::in_memory;
 use super::kernel::Kernel;
 use super::kurmaboot;
@@ -56,8 +58,9 @@ pub fn stage(esp: &mut Tree, files: &BootFiles, meta: &Metadata) -> Result<BootS
     };
     let mut staging = Staging::new(esp, meta);
     let manager = files.systemd_boot.as_ref();
+    let grub = files.grub.as_ref();
     let own = manager.is_none() && files.efi_stub.is_none();
-    let places = if files.slots || files.bios || own {
+    let places = if files.slots || files.bios || own || grub.is_some() {
         Some(&SLOT_A)
     } else if files.efi_stub.is_none() {
         Some(&NO_SLOTS)
@@ -67,14 +70,33 @@ pub fn stage(esp: &mut Tree, files: &BootFiles, meta: &Metadata) -> Result<BootS
     if let Some(places) = places {
         staging.place_all(places, &given)?;
     }
+    let by_grub = grub.is_some_and(|grub| grub.folder(Platform::X86_64Efi).is_some());
     let method = match (&files.efi_stub, manager, places) {
+        _ if by_grub => one_loader(files).map(|()| BootMethod::Grub)?,
         (Some(stub), manager, _) => staging.unified(&given, stub, manager)?,
         (None, Some(manager), Some(places)) => staging.entry(&given, manager, places)?,
         _ => staging.own_loader(&given, files.bios)?,
     };
+    let pc_core = match grub {
+        Some(grub) => staging.grub(grub, &given, files.bios)?,
+        None => None,
+    };
     let mut summary = staging.summary(method, &given);
-    summary.bios = files.bios && given.kernel.starts_by_bios();
+    summary.bios = files.bios && (pc_core.is_some() || given.kernel.starts_by_bios());
+    summary.pc_core = pc_core;
     Ok(summary)
+}
+
+/// UEFI firmware starts one loader.
+fn one_loader(files: &BootFiles) -> Result<(), BootError> {
+    let others = [
+        (BootInput::EfiStub, files.efi_stub.is_some()),
+        (BootInput::SystemdBoot, files.systemd_boot.is_some()),
+    ];
+    match others.into_iter().find(|(_, given)| *given) {
+        Some((input, _)) => Err(BootError::TwoLoaders { input }),
+        None => Ok(()),
+    }
 }
 
 /// Puts kernel, initrd and command line into the tree of a root filesystem, for a disk without an
@@ -87,10 +109,11 @@ pub fn stage_root(
     meta: &Metadata,
 ) -> Result<BootSummary, BootError> {
     for (input, given) in [
-        (BootInput::EfiStub, &files.efi_stub),
-        (BootInput::SystemdBoot, &files.systemd_boot),
+        (BootInput::EfiStub, files.efi_stub.is_some()),
+        (BootInput::SystemdBoot, files.systemd_boot.is_some()),
+        (BootInput::Grub, files.grub.is_some()),
     ] {
-        if given.is_some() {
+        if given {
             return Err(BootError::NoEsp { input });
         }
     }
@@ -119,6 +142,7 @@ impl<'a> Given<'a> {
             let useless = [
                 (BootInput::EfiStub, files.efi_stub.is_some()),
                 (BootInput::SystemdBoot, files.systemd_boot.is_some()),
+                (BootInput::Grub, files.grub.is_some()),
                 (BootInput::Initrd, files.initrd.is_some()),
                 (BootInput::CommandLine, !cmdline.is_empty()),
             ];
@@ -253,10 +277,40 @@ impl<'a> Staging<'a> {
         Ok(BootMethod::Kurmaboot)
     }
 
+    /// Core images, and the modules of all platforms; gives the core image that lies in no file.
+    fn grub(
+        &mut self,
+        grub: &Grub,
+        given: &Given<'_>,
+        bios: bool,
+    ) -> Result<Option<PcCore>, BootError> {
+        let title = text::title(given.os_release);
+        let entries = Entries::new(&title, given.cmdline).map_err(BootError::GrubCommandLine)?;
+        if let Some(core) = grub.efi_core(&entries).map_err(BootError::Grub)? {
+            self.put(FALLBACK_PATH, in_memory(core)?)?;
+        }
+        if let Some(core) = grub.xen_core(&entries).map_err(BootError::Grub)? {
+            self.put(XEN_PATH, in_memory(core)?)?;
+            let menu = menu_lst(&title, grub.boot_partition);
+            self.put(XEN_MENU_PATH, in_memory(menu)?)?;
+        }
+        for folder in &grub.folders {
+            let platform = folder.platform().name();
+            for (name, content) in folder.installed().map_err(BootError::Grub)? {
+                self.put(&format!("{}/{platform}/{name}", grub.prefix), content)?;
+            }
+        }
+        if !bios {
+            return Ok(None);
+        }
+        grub.pc_core(&entries).map_err(BootError::Grub)
+    }
+
     fn summary(self, method: BootMethod, given: &Given<'_>) -> BootSummary {
         BootSummary {
             method,
             bios: false,
+            pc_core: None,
             kernel_release: given.kernel.release().map(str::to_owned),
             files: self.files,
         }

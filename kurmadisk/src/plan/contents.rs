@@ -9,9 +9,11 @@ use super::adjust;
 use super::bios;
 use super::error::PlanError;
 use super::files;
+use super::grub;
 use super::resolve::Disk;
 use super::signing::ProgramSigner;
 use super::trees::TreeReader;
+use crate::boot::grub::{Grub, Platform};
 use crate::boot::kurmaboot::MAX_GPT_ENTRIES;
 use crate::boot::{self, BootError, BootFiles, BootInput, BootSummary};
 use crate::source::host_file;
@@ -151,6 +153,8 @@ fn stage_boot(
     let own = spec.cmdline.as_ref().map(|text| text.value.as_str());
     // Without a kernel there is nobody to be told.
     let told = spec.kernel.as_ref().map_or("", |_| late.command_line);
+    let grub = grub::installation(&spec.grub, disk, bios::has_place(disk))?;
+    let has_pc = |grub: &Grub| grub.folder(Platform::I386Pc).is_some();
     let files = BootFiles {
         kernel: content(spec.kernel.as_ref(), "kernel")?,
         initrd: content(spec.initrd.as_ref(), "initrd")?,
@@ -161,7 +165,8 @@ fn stage_boot(
             .partitions
             .iter()
             .any(|partition| partition.kind == crate::layout::PartitionType::KURMAOS_SLOT),
-        bios: bios::has_place(disk),
+        bios: grub.as_ref().is_some_and(has_pc) || bios::has_place_for_kurmaboot(disk),
+        grub,
         os_release,
     };
     let meta = &Metadata {
@@ -201,7 +206,11 @@ fn stage_boot(
 
 /// kurmaboot keeps the table's entries in memory, and has room for so many.
 fn check_entries(spec: &ImageSpec, disk: &Disk, files: &BootFiles) -> Result<(), PlanError> {
-    let own = files.kernel.is_some() && files.efi_stub.is_none() && files.systemd_boot.is_none();
+    let by_grub = |grub: &Grub| grub.folder(Platform::X86_64Efi).is_some();
+    let own = files.kernel.is_some()
+        && files.efi_stub.is_none()
+        && files.systemd_boot.is_none()
+        && !files.grub.as_ref().is_some_and(by_grub);
     if !own || disk.entries <= MAX_GPT_ENTRIES {
         return Ok(());
     }
@@ -224,6 +233,7 @@ fn locate(spec: &ImageSpec, error: BootError) -> PlanError {
         Some(BootInput::Initrd) => (spec.initrd.as_ref(), "initrd"),
         Some(BootInput::EfiStub) => (spec.efi_stub.as_ref(), "efi-stub"),
         Some(BootInput::SystemdBoot) => (spec.systemd_boot.as_ref(), "systemd-boot"),
+        Some(BootInput::Grub) => (spec.grub.folder.as_ref(), "folder"),
         Some(BootInput::CommandLine) => {
             return PlanError::from(error).near(spec.cmdline.as_ref(), "cmdline");
         }

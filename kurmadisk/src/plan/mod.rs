@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `resolve` | the description's layers as one list of partitions, checked |
 //! | `check` | refuses what could have no effect |
+//! | `grub` | GRUB as a description asks for it |
 //! | `signing` | EFI programs signed |
 //! | `trees` | trees read and put over one another |
 //! | `files` | single files and trees placed in them |
@@ -26,6 +27,7 @@ mod check;
 mod contents;
 mod error;
 mod files;
+mod grub;
 mod identity;
 mod locate;
 mod report;
@@ -107,7 +109,7 @@ impl Plan {
         let sized = volumes::sizes(&disk, &trees, &protections, &identity)?;
         let layout = arrange::arrange(&disk, &sized, &protections, &identity)?;
         let bios = if boot.bios {
-            bios::loader(&layout)?
+            bios::loader(&spec, &layout, boot.pc_core.as_ref())?
         } else {
             None
         };

@@ -25,11 +25,14 @@ pub struct PlanReport {
     pub sectors: u64,
     /// The disk's length.
     pub size: u64,
-    /// What UEFI firmware starts: `none`, `kurmaboot`, `unified-image`, `managed-entry` or
-    /// `managed-image`.
+    /// What UEFI firmware starts: `none`, `kurmaboot`, `unified-image`, `managed-entry`,
+    /// `managed-image` or `grub`.
     pub boot: BootMethod,
-    /// Whether BIOS machines start it, by kurmaboot.
+    /// Whether BIOS machines start it.
     pub boot_by_bios: bool,
+    /// What BIOS machines start: `kurmaboot` or `grub`; left out when they start nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bios_loader: Option<&'static str>,
     /// The kernel's release, when its header tells.
     pub kernel_release: Option<String>,
     /// The partitions, in their order on disk.
@@ -128,6 +131,10 @@ impl Plan {
             size: layout.len_bytes(),
             boot: self.boot.method,
             boot_by_bios: self.boot.bios,
+            bios_loader: self.boot.bios.then(|| match self.boot.pc_core {
+                Some(_) => "grub",
+                None => "kurmaboot",
+            }),
             kernel_release: self.boot.kernel_release.clone(),
             partitions: partitions
                 .map(|planned| partition(layout, planned, with_files))

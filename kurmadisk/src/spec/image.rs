@@ -6,6 +6,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::changes::{Paths, TreeChanges};
+use super::grub::GrubSpec;
 use super::layer::{Layer, layered};
 use super::located::Located;
 use super::machine::MachineSpec;
@@ -59,6 +60,8 @@ pub struct ImageSpec {
     pub efi_stub: Option<Located<PathBuf>>,
     /// The systemd-boot boot manager.
     pub systemd_boot: Option<Located<PathBuf>>,
+    /// GRUB.
+    pub grub: GrubSpec,
     /// What signs EFI programs.
     pub secure_boot: SecureBootSpec,
     /// Folder for uncompressed copies of archives while the image is made; memory without it.
@@ -95,6 +98,7 @@ layered!(ImageSpec {
     file_contexts,
     efi_stub,
     systemd_boot,
+    grub,
     secure_boot,
     scratch,
     machine,
@@ -230,6 +234,7 @@ impl ImageSpec {
             &mut self.file_contexts,
         ];
         self.trees.resolve_paths(folder);
+        self.grub.resolve_paths(folder);
         self.secure_boot.resolve_paths(folder);
         self.machine.resolve_paths(folder);
         self.target.resolve_paths(folder);

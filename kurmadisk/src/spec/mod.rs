@@ -17,6 +17,7 @@
 //! | `changes` | [`TreeChanges`]: how they are changed |
 //! | `machine` | [`MachineSpec`]: the machine around the disk, in packages |
 //! | `target` | [`Target`], [`TargetSpec`]: what packages are made for |
+//! | `grub` | [`GrubSpec`]: GRUB as the loader |
 //! | `secure_boot` | [`SecureBootSpec`]: the key that signs what firmware starts |
 //! | `tree` | [`TreeList`]: where trees come from |
 //! | `verity` | [`VeritySpec`]: hash trees that vouch for partitions |
@@ -24,6 +25,7 @@
 //! | `parse` | reading TOML; the built-in layouts |
 
 mod changes;
+mod grub;
 mod image;
 mod layer;
 mod located;
@@ -39,6 +41,7 @@ mod verity;
 
 pub use crate::place::Place;
 pub use changes::{IdRanges, Paths, Patterns, TreeChanges};
+pub use grub::GrubSpec;
 pub use image::{DiskSpec, FileSpec, ImageSpec, TableKind};
 pub use located::Located;
 pub use machine::{
