@@ -1,6 +1,8 @@
-//! Extended attributes and flags of files, as Linux tells them.
+//! Extended attributes and flags of files, as Linux tells them, and partitions claimed.
 
+use std::fs::{self, DirEntry, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::buffer::spare_capacity;
@@ -25,6 +27,39 @@ const NAMESPACES: [&[u8]; 4] = [b"user.", b"trusted.", b"security.", b"system.po
 const FLAGS: StatxAttributes = StatxAttributes::IMMUTABLE
     .union(StatxAttributes::APPEND)
     .union(StatxAttributes::NODUMP);
+
+pub(super) fn claim_partition(disk: &File, number: u32) -> io::Result<Option<File>> {
+    let metadata = disk.metadata()?;
+    if !metadata.file_type().is_block_device() {
+        return Ok(None);
+    }
+    let (major, minor) = (
+        rustix::fs::major(metadata.rdev()),
+        rustix::fs::minor(metadata.rdev()),
+    );
+    let Ok(parts) = fs::read_dir(format!("/sys/dev/block/{major}:{minor}")) else {
+        return Ok(None);
+    };
+    let is_it = |entry: &DirEntry| {
+        let said = fs::read_to_string(entry.path().join("partition"));
+        said.is_ok_and(|said| said.trim() == number.to_string())
+    };
+    let Some(part) = parts.filter_map(Result::ok).find(is_it) else {
+        return Ok(None);
+    };
+    // A slash of a name is an exclamation mark there.
+    let name = part.file_name().to_string_lossy().replace('!', "/");
+    let flags = OFlags::EXCL.bits().cast_signed();
+    let claim = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(Path::new("/dev").join(name));
+    match claim {
+        Ok(claim) => Ok(Some(claim)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
 
 pub(super) fn attributes(path: &Path, kind: HostKind) -> io::Result<HostAttributes> {
     Ok(HostAttributes {

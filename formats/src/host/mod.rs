@@ -20,8 +20,8 @@ use std::ops::Range;
 use std::path::Path;
 
 pub use system::{
-    allow_open_files, attributes, create_unnamed, data_ranges, link_unnamed, open_regular,
-    read_dir, read_exact_at, read_link, stamp, stat, write_all_at,
+    allow_open_files, attributes, claim_partition, create_unnamed, data_ranges, link_unnamed,
+    open_regular, read_dir, read_exact_at, read_link, stamp, stat, write_all_at,
 };
 
 use crate::map::FileStamp;

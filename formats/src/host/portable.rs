@@ -131,3 +131,8 @@ pub fn create_unnamed(_dir: &Path) -> Option<File> {
 pub fn link_unnamed(_file: &File, _path: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
+
+/// Claims a partition of a block device: not here.
+pub fn claim_partition(_disk: &File, _number: u32) -> io::Result<Option<File>> {
+    Ok(None)
+}

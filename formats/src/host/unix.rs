@@ -184,3 +184,19 @@ pub fn link_unnamed(file: &File, path: &Path) -> io::Result<()> {
     rustix::fs::linkat(CWD, open, CWD, path, AtFlags::SYMLINK_FOLLOW)?;
     Ok(())
 }
+
+/// Claims partition `number` of an open block device, so that nobody mounts it while the claim is held; none for
+/// anything else, and where that is impossible.
+///
+/// Fails with [`io::ErrorKind::ResourceBusy`] when it is mounted or claimed by others.
+pub fn claim_partition(disk: &File, number: u32) -> io::Result<Option<File>> {
+    #[cfg(target_os = "linux")]
+    {
+        super::linux::claim_partition(disk, number)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (disk, number);
+        Ok(None)
+    }
+}

@@ -20,6 +20,10 @@ pub struct SlotArgs {
 #[derive(Debug, clap::Args)]
 #[group(id = "change", multiple = true, requires = "slot")]
 pub struct SlotChange {
+    /// Put a kernel and its initrd, if it has one, into the boot partition for the slot; then the slot has the highest
+    /// priority, three tries and no success yet, unless the other options say otherwise
+    #[arg(long, num_args = 1..=2, value_names = ["KERNEL", "INITRD"])]
+    pub install: Vec<PathBuf>,
     /// The slot with the highest priority is tried first, one with 0 never; up to 15
     #[arg(long, value_name = "N")]
     pub set_priority: Option<u8>,

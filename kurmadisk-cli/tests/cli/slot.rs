@@ -1,10 +1,12 @@
 //! `kurmadisk slot`.
 
+use std::fs;
+
 use kurmadisk_fixtures::oracle;
 use serde_json::json;
 
 use crate::Bench;
-use crate::common::{gpt, json, judged, labelled};
+use crate::common::{demo_initrd, demo_kernel, gpt, json, judged, labelled};
 
 fn said(bench: &Bench, arguments: &[&str]) -> String {
     let output = bench.run(arguments.iter().copied()).assert().success();
@@ -69,6 +71,58 @@ fn slots_are_shown_and_changed() {
 }
 
 #[test]
+fn a_kernel_and_an_initrd_are_installed() {
+    let bench = Bench::new();
+    let image = bench.builds("layout = \"kurmaos\"\n");
+    let kernel = demo_kernel();
+    fs::copy(demo_initrd(), bench.join("initrd")).unwrap();
+    let esp = labelled(&gpt(&image), "EFI-SYSTEM").offset();
+    let install = |rest: &[&str]| {
+        let all = ["slot", "disk.raw", "--slot", "b", "--json", "--install"];
+        let kernel = [kernel.to_str().unwrap()];
+        let all = all.iter().chain(&kernel).chain(rest).copied();
+        let shown = json(&mut bench.run(all));
+        judged(oracle::fsck_fat_clean(&image, esp));
+        judged(oracle::sgdisk_verify(&image));
+        shown[0].clone()
+    };
+    let read = |name| oracle::mcopy_read(&image, esp, &format!("::/kurmaos/{name}"));
+    let b = json!({
+        "number": 4, "label": "KURMA-B", "letter": "b", "priority": 2, "tries": 3, "successful": false,
+    });
+    assert_eq!(install(&["initrd"]), b);
+    assert!(judged(read("vmlinuz-b")) == fs::read(&kernel).unwrap());
+    assert!(judged(read("initrd-b")) == fs::read(demo_initrd()).unwrap());
+    let b = install(&[
+        "--set-priority",
+        "7",
+        "--set-tries",
+        "1",
+        "--mark-successful",
+    ]);
+    let attributes = [&b["priority"], &b["tries"], &b["successful"]];
+    assert_eq!(attributes, [&json!(7), &json!(1), &json!(true)]);
+    assert!(judged(read("vmlinuz-b")) == fs::read(&kernel).unwrap());
+    assert!(read("initrd-b").is_err());
+}
+
+#[test]
+fn files_of_a_disk_without_slots_are_replaced() {
+    let bench = Bench::new();
+    let image = bench.builds("layout = \"bios\"\n");
+    let kernel = demo_kernel();
+    let kernel = kernel.to_str().unwrap();
+    let shown = said(
+        &bench,
+        &["slot", "disk.raw", "--slot", "a", "--install", kernel],
+    );
+    assert_eq!(shown, "no slots\n");
+    let boot = 1 << 20;
+    let found = judged(oracle::mcopy_read(&image, boot, "::/kurmaos/vmlinuz-a"));
+    assert!(found == fs::read(kernel).unwrap());
+}
+
+#[test]
 fn what_cannot_be_done_is_told() {
     let bench = Bench::new();
     bench.builds("layout = \"kurmaos\"\n");
@@ -93,6 +147,19 @@ fn what_cannot_be_done_is_told() {
         (&["disk.raw", "--set-tries", "1"], "--slot"),
         (&["disk.raw", "--slot", "b"], "--set-tries"),
         (&["absent"], "absent"),
+        (&["disk.raw", "--install", "tree/etc/hostname"], "--slot"),
+        (
+            &["disk.raw", "--slot", "b", "--install", "tree/etc/hostname"],
+            "not a bzImage",
+        ),
+        (
+            &["disk.raw", "--slot", "b", "--install", "no-kernel"],
+            "no-kernel",
+        ),
+        (
+            &["disk.vdi", "--slot", "b", "--install", "no-kernel"],
+            "only raw images and block devices",
+        ),
     ] {
         let arguments = ["slot"].iter().chain(arguments).copied();
         let output = bench.run(arguments).assert().failure().get_output().clone();

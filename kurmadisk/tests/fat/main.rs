@@ -10,6 +10,9 @@ mod mkfs;
 mod names;
 mod partition;
 mod random;
+#[path = "../recorder/mod.rs"]
+mod recorder;
 mod refusals;
 mod sizes;
 mod support;
+mod update;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::geometry::Format;
 use super::name::{self, ShortName};
-use super::spec::{ENTRY_LEN, LONG_UNITS, MAX_ENTRIES};
+use super::spec::{ENTRY_LEN, MAX_ENTRIES};
 use super::{FatError, FatType};
 use crate::tree::{NodeId, NodeKind, Tree, lossy};
 
@@ -57,18 +57,6 @@ pub(super) struct Entry {
 pub(super) enum Target {
     Directory(usize),
     File(usize),
-}
-
-impl Entry {
-    /// Parts the long name takes.
-    pub(super) fn long_parts(&self) -> usize {
-        if self.short.needs_long {
-            // Names lie in the Basic Multilingual Plane: one unit per character.
-            self.name.chars().count().div_ceil(LONG_UNITS)
-        } else {
-            0
-        }
-    }
 }
 
 impl Directory {
@@ -230,7 +218,7 @@ impl Contents {
         let named: usize = self.dirs[dir]
             .entries
             .iter()
-            .map(|entry| entry.long_parts() + 1)
+            .map(|entry| entry.short.long_parts(&entry.name) + 1)
             .sum();
         let slots = own + named as u64;
         self.dirs[dir].slots = u32::try_from(slots)

@@ -28,7 +28,7 @@ impl FatPlan {
             self.push_dots(tree, dir, &mut bytes);
         }
         for entry in &directory.entries {
-            push_long(entry, &mut bytes);
+            push_long(&entry.name, &entry.short, &mut bytes);
             let short = self.short_entry(tree, entry);
             bytes.extend_from_slice(short.as_bytes());
         }
@@ -112,7 +112,7 @@ fn read_only(tree: &Tree, node: NodeId) -> u8 {
     }
 }
 
-fn directory_entry(short: ShortName, time: Timestamp, cluster: u32) -> ShortEntry {
+pub(super) fn directory_entry(short: ShortName, time: Timestamp, cluster: u32) -> ShortEntry {
     ShortEntry {
         name: short.bytes,
         attributes: ATTR_DIRECTORY,
@@ -121,7 +121,7 @@ fn directory_entry(short: ShortName, time: Timestamp, cluster: u32) -> ShortEntr
     }
 }
 
-fn at_cluster(cluster: u32, time: Timestamp) -> ShortEntry {
+pub(super) fn at_cluster(cluster: u32, time: Timestamp) -> ShortEntry {
     let [low, lower, high, higher] = cluster.to_le_bytes();
     ShortEntry {
         cluster_low: U16::from_bytes([low, lower]),
@@ -145,17 +145,17 @@ fn at_time(time: Timestamp) -> ShortEntry {
 }
 
 /// The parts of a long name, last part first ("FAT Long Directory Entries").
-fn push_long(entry: &Entry, bytes: &mut Vec<u8>) {
-    let parts = entry.long_parts();
+pub(super) fn push_long(name: &str, short: &ShortName, bytes: &mut Vec<u8>) {
+    let parts = short.long_parts(name);
     if parts == 0 {
         return;
     }
-    let mut units: Vec<u16> = entry.name.encode_utf16().collect();
+    let mut units: Vec<u16> = name.encode_utf16().collect();
     if !units.len().is_multiple_of(LONG_UNITS) {
         units.push(0);
         units.resize(parts * LONG_UNITS, PADDING);
     }
-    let checksum = entry.short.checksum();
+    let checksum = short.checksum();
     let numbered = (1..)
         .zip(units.chunks_exact(LONG_UNITS))
         .collect::<Vec<(u8, _)>>();

@@ -21,6 +21,7 @@
 //! | `plan` | [`FatPlan`] |
 //! | `directory`, `build` | the bytes: directories; boot sectors, tables, the map |
 //! | `read` | `read_tree`: a tree from a volume (feature `inspect`) |
+//! | `update` | files of a volume replaced in place (feature `inspect`) |
 
 mod build;
 mod contents;
@@ -34,6 +35,8 @@ pub(crate) mod read;
 mod rules;
 pub mod spec;
 mod time;
+#[cfg(feature = "inspect")]
+pub mod update;
 
 pub use error::FatError;
 pub use geometry::FatType;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::spec::{CASE_LOWER_BASE, CASE_LOWER_EXTENSION, MAX_LONG_UNITS};
+use super::spec::{CASE_LOWER_BASE, CASE_LOWER_EXTENSION, LONG_UNITS, MAX_LONG_UNITS};
 
 /// Base and extension of a short name in upper case, padded with spaces.
 pub(super) type ShortBytes = [u8; 11];
@@ -29,6 +29,16 @@ impl ShortName {
             bytes,
             case: 0,
             needs_long: false,
+        }
+    }
+
+    /// Parts that the long `name`, which [`check`] has passed, takes in front of this entry.
+    pub(super) fn long_parts(&self, name: &str) -> usize {
+        if self.needs_long {
+            // Names lie in the Basic Multilingual Plane: one unit per character.
+            name.chars().count().div_ceil(LONG_UNITS)
+        } else {
+            0
         }
     }
 
@@ -115,6 +125,16 @@ pub(super) fn short_names(names: &[&str]) -> Vec<ShortName> {
         .zip(exact)
         .map(|(name, exact)| exact.unwrap_or_else(|| tails.generate(name)))
         .collect()
+}
+
+/// The short name for one more name of a directory, where these are taken.
+#[cfg(feature = "inspect")]
+pub(super) fn short_name(name: &str, taken: HashSet<ShortBytes>) -> ShortName {
+    let exact = exact(name).filter(|short| !taken.contains(&short.bytes));
+    exact.unwrap_or_else(|| {
+        let next = HashMap::new();
+        Tails { taken, next }.generate(name)
+    })
 }
 
 /// The short name that equals `name` but for upper and lower case, if it is one.

@@ -1,11 +1,14 @@
 //! The boot sector, and the places of a volume's parts by it.
 
+use std::ops::Range;
+
 use zerocopy::FromBytes;
 
+use super::table::Run;
 use crate::fs::fat::FatType;
 use crate::fs::fat::spec::{
     BOOT_SECTOR_LEN, BOOT_SIGNATURE, BootSector16, BootSector32, Bpb, ENTRY_LEN,
-    EXTENDED_SIGNATURE, FIRST_CLUSTER, Identity,
+    EXTENDED_SIGNATURE, FIRST_CLUSTER, Identity, ShortEntry,
 };
 
 /// [`Identity::reserved`]: not unmounted cleanly.
@@ -138,5 +141,29 @@ impl Geometry {
 
     pub(crate) fn cluster_size(&self) -> u64 {
         self.sectors_per_cluster * self.sector_size
+    }
+
+    /// Where clusters lie on the volume, in bytes.
+    pub(in crate::fs::fat) fn place(&self, run: &Run) -> Range<u64> {
+        let cluster = self.cluster_size();
+        let data = self.data * self.sector_size;
+        let at = |number: u32| data + u64::from(number.saturating_sub(FIRST_CLUSTER)) * cluster;
+        at(run.start)..at(run.end)
+    }
+
+    /// Where the root directory of FAT12 and FAT16 lies, in bytes.
+    pub(in crate::fs::fat) fn root(&self) -> Range<u64> {
+        let start = (self.reserved + self.tables * self.table_sectors) * self.sector_size;
+        start..start + self.root_entries * u64::from(ENTRY_LEN)
+    }
+
+    /// The cluster that an entry begins with; 0 without any.
+    pub(in crate::fs::fat) fn first_cluster(&self, entry: &ShortEntry) -> u32 {
+        // FAT12 and FAT16 have no upper half, and some systems put something else there.
+        let high = match self.fat_type {
+            FatType::Fat32 => entry.cluster_high.get(),
+            FatType::Fat12 | FatType::Fat16 => 0,
+        };
+        u32::from(high) << 16 | u32::from(entry.cluster_low.get())
     }
 }

@@ -1,5 +1,7 @@
 //! The entries of a directory ("FAT Directory Structure", "FAT Long Directory Entries").
 
+use std::ops::Range;
+
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::boot::{DELETED, END_OF_DIRECTORY};
@@ -11,7 +13,9 @@ use crate::fs::fat::spec::{
 };
 
 /// What a file or directory is called, and its entry.
-pub(super) struct Named {
+pub(in crate::fs::fat) struct Named {
+    /// The entries it takes, by their numbers in the directory: the parts of the long name, then its own.
+    pub slots: Range<usize>,
     /// Its long name if it has one; what is wrong with that otherwise.
     pub name: Result<String, FatFault>,
     /// Its short name, for messages.
@@ -25,25 +29,28 @@ const LONG_NAME_MASK: u8 = 0x3f;
 const MOST_PARTS: usize = MAX_LONG_UNITS.div_ceil(LONG_UNITS);
 
 /// The entries of a directory, from its bytes; without `.`, `..`, the volume's label and what was deleted.
-pub(super) fn entries(bytes: &[u8]) -> Vec<Named> {
+pub(in crate::fs::fat) fn entries(bytes: &[u8]) -> Vec<Named> {
     let mut found = Vec::new();
     let mut parts = Parts::default();
     let entries = bytes
         .chunks_exact(size_of::<ShortEntry>())
         .filter_map(|entry| ShortEntry::read_from_bytes(entry).ok())
         .take_while(|entry| entry.name[0] != END_OF_DIRECTORY);
-    for entry in entries {
+    for (slot, entry) in entries.enumerate() {
         if entry.name[0] == DELETED {
             parts = Parts::default();
         } else if entry.attributes & LONG_NAME_MASK == ATTR_LONG_NAME {
             parts.add(&entry);
         } else {
+            let before = parts.units.len();
             let long = std::mem::take(&mut parts).name_of(&entry);
+            let before = if long.is_some() { before } else { 0 };
             let is_label = entry.attributes & ATTR_VOLUME_ID != 0;
             let is_dots = matches!(&entry.name, b".          " | b"..         ");
             if !is_label && !is_dots {
                 let short = name::short(&entry);
                 found.push(Named {
+                    slots: slot - before..slot + 1,
                     name: long.unwrap_or_else(|| Ok(short.clone())),
                     short,
                     entry,

@@ -23,13 +23,14 @@
 //! | `error` | [`FatReadError`], [`FatFault`] |
 
 pub(crate) mod boot;
-mod dir;
+pub(super) mod dir;
 mod error;
 mod name;
 pub(crate) mod table;
 mod time;
 
 use std::io;
+use std::ops::Range;
 
 use kurmadisk_formats::map::{DiskMap, MapBuilder, MapReader};
 use kurmadisk_formats::read_at::ReadAt;
@@ -37,13 +38,11 @@ use kurmadisk_formats::read_at::ReadAt;
 pub use error::{FatFault, FatReadError};
 
 use super::FatType;
-use super::spec::{
-    ATTR_DIRECTORY, BOOT_SECTOR_LEN, ENTRY_LEN, FIRST_CLUSTER, MAX_ENTRIES, ShortEntry,
-};
+use super::spec::{ATTR_DIRECTORY, BOOT_SECTOR_LEN, ShortEntry};
 use crate::fs::paths::{path_len_below, shown_path};
 use crate::tree::{Entries, LONGEST_PATH, Metadata, NodeId, NodeKind, Tree};
 use boot::{BootSector, Geometry, NoGeometry};
-use table::{Run, Table};
+use table::Table;
 
 /// Directory entry attribute: the file must not be written to.
 const ATTR_READ_ONLY: u8 = 0x01;
@@ -55,11 +54,35 @@ const ATTR_READ_ONLY: u8 = 0x01;
 /// Fails with the path of what can't be read, and when the volume is in use or damaged.
 pub fn read_tree(volume: &DiskMap, root: Metadata) -> Result<Tree, FatReadError> {
     let reader = volume.reader();
+    let (boot, geometry) = open(&reader)?;
+    let mut walk = Walk {
+        volume,
+        reader,
+        table: Table::new(&boot, &geometry),
+        geometry,
+        tree: Tree::with_implied_root(root),
+        pending: Vec::new(),
+    };
+    walk.root(&boot)?;
+    while let Some((dir, cluster)) = walk.pending.pop() {
+        let found = walk.table.directory(&walk.reader, &walk.geometry, cluster);
+        let (_, bytes) = found.map_err(|source| FatReadError::Entry {
+            path: walk.tree.path_of(dir.node),
+            source,
+        })?;
+        walk.entries(dir, &bytes)?;
+    }
+    walk.reader.close().map_err(io::Error::other)?;
+    Ok(walk.tree)
+}
+
+/// The boot sector of a volume that can be used, and where its parts lie.
+pub(super) fn open(volume: &dyn ReadAt) -> Result<(BootSector, Geometry), FatReadError> {
     if volume.len() < BOOT_SECTOR_LEN as u64 {
         return Err(FatReadError::NotFat);
     }
     let mut head = [0; BOOT_SECTOR_LEN];
-    reader.read_exact_at(0, &mut head)?;
+    volume.read_exact_at(0, &mut head)?;
     let boot = BootSector::read(&head).ok_or(FatReadError::NotFat)?;
     let damaged = |reason: String| Err(FatReadError::Boot { reason });
     let geometry = match Geometry::of(&boot) {
@@ -76,28 +99,10 @@ pub fn read_tree(volume: &DiskMap, root: Metadata) -> Result<Tree, FatReadError>
             "it has {size} bytes and its place {place}: the image was cut short"
         ));
     }
-    if !table::is_clean(&reader, &boot, &geometry)? {
+    if !table::is_clean(volume, &boot, &geometry)? {
         return Err(FatReadError::Unclean);
     }
-    let mut walk = Walk {
-        volume,
-        reader,
-        table: Table::new(&boot, &geometry),
-        geometry,
-        tree: Tree::with_implied_root(root),
-        pending: Vec::new(),
-    };
-    walk.root(&boot)?;
-    while let Some((dir, cluster)) = walk.pending.pop() {
-        let bytes = walk.directory(cluster);
-        let bytes = bytes.map_err(|source| FatReadError::Entry {
-            path: walk.tree.path_of(dir.node),
-            source,
-        })?;
-        walk.entries(dir, &bytes)?;
-    }
-    walk.reader.close().map_err(io::Error::other)?;
-    Ok(walk.tree)
+    Ok((boot, geometry))
 }
 
 struct Walk<'a> {
@@ -131,42 +136,11 @@ impl Walk<'_> {
             self.pending.push((Directory::ROOT, cluster));
             return Ok(());
         }
-        let geometry = &self.geometry;
-        let sector = geometry.reserved + geometry.tables * geometry.table_sectors;
-        let len = geometry.root_entries * u64::from(ENTRY_LEN);
-        let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
-        self.reader
-            .read_exact_at(sector * geometry.sector_size, &mut bytes)?;
+        let place = self.geometry.root();
+        let len = usize::try_from(place.end - place.start).map_err(io::Error::other)?;
+        let mut bytes = vec![0; len];
+        self.reader.read_exact_at(place.start, &mut bytes)?;
         self.entries(Directory::ROOT, &bytes)
-    }
-
-    /// The bytes of a directory that begins with `cluster`.
-    fn directory(&mut self, cluster: u32) -> Result<Vec<u8>, FatFault> {
-        let most = u64::from(MAX_ENTRIES) * u64::from(ENTRY_LEN);
-        let clusters = most.div_ceil(self.geometry.cluster_size());
-        let limit = u32::try_from(clusters).unwrap_or(u32::MAX);
-        let runs = self.table.chain(&self.reader, cluster, limit + 1)?;
-        if runs.iter().map(|run| run.end - run.start).sum::<u32>() > limit {
-            return Err(FatFault::Long { most: MAX_ENTRIES });
-        }
-        let mut bytes = Vec::new();
-        for run in runs {
-            let (start, len) = self.place(&run);
-            let at = bytes.len();
-            bytes.resize(at + usize::try_from(len).map_err(io::Error::other)?, 0);
-            self.reader.read_exact_at(start, &mut bytes[at..])?;
-        }
-        Ok(bytes)
-    }
-
-    /// Where clusters lie on the volume, in bytes, and their length.
-    fn place(&self, run: &Run) -> (u64, u64) {
-        let cluster = self.geometry.cluster_size();
-        let start = self.geometry.data * self.geometry.sector_size;
-        (
-            start + u64::from(run.start - FIRST_CLUSTER) * cluster,
-            u64::from(run.end - run.start) * cluster,
-        )
     }
 
     fn entries(&mut self, dir: Directory, bytes: &[u8]) -> Result<(), FatReadError> {
@@ -193,12 +167,7 @@ impl Walk<'_> {
             });
         }
         let is_directory = entry.attributes & ATTR_DIRECTORY != 0;
-        // FAT12 and FAT16 have no upper half, and some systems put something else there.
-        let high = match self.geometry.fat_type {
-            FatType::Fat32 => entry.cluster_high.get(),
-            _ => 0,
-        };
-        let cluster = u32::from(high) << 16 | u32::from(entry.cluster_low.get());
+        let cluster = self.geometry.first_cluster(entry);
         let mode = match (is_directory, entry.attributes & ATTR_READ_ONLY) {
             (true, _) => 0o755,
             (false, 0) => 0o644,
@@ -230,8 +199,8 @@ impl Walk<'_> {
             let runs = self.table.chain(&self.reader, cluster, most)?;
             let mut at = 0;
             for run in runs {
-                let (start, len) = self.place(&run);
-                let used = len.min(u64::from(size) - at);
+                let Range { start, end } = self.geometry.place(&run);
+                let used = (end - start).min(u64::from(size) - at);
                 for mut piece in self.volume.pieces(start..start + used) {
                     piece.start = at + (piece.start - start);
                     content.push(piece);

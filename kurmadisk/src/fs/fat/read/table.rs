@@ -9,7 +9,7 @@ use super::boot::{BootSector, Geometry};
 use super::error::FatFault;
 use crate::fs::claims::{Claims, Taken};
 use crate::fs::fat::FatType;
-use crate::fs::fat::spec::FIRST_CLUSTER;
+use crate::fs::fat::spec::{ENTRY_LEN, FIRST_CLUSTER, MAX_ENTRIES};
 
 /// Of `BPB_ExtFlags`: the copies of the table do not mirror each other, and which one counts.
 const ONE_TABLE: u16 = 0x80;
@@ -62,21 +62,31 @@ pub(crate) fn is_clean(
 
 /// Where the table that counts lies on the volume, in bytes.
 fn place(boot: &BootSector, geometry: &Geometry) -> Range<u64> {
+    place_of(geometry, copies(boot, geometry).start)
+}
+
+/// The copies of the table that are kept alike, the one that counts first.
+pub(in crate::fs::fat) fn copies(boot: &BootSector, geometry: &Geometry) -> Range<u64> {
     let flags = boot.fat32.fat32.flags.get();
+    let active = u64::from(flags & WHICH_TABLE);
     let is_fat32 = geometry.fat_type == FatType::Fat32;
-    let number = match flags & ONE_TABLE {
-        // What does not exist is taken for the first, as the copies are as a rule alike.
-        0 => 0,
-        _ if !is_fat32 || u64::from(flags & WHICH_TABLE) >= geometry.tables => 0,
-        _ => u64::from(flags & WHICH_TABLE),
-    };
+    // What does not exist is taken for the first, as the copies are as a rule alike.
+    if flags & ONE_TABLE != 0 && is_fat32 && active < geometry.tables {
+        active..active + 1
+    } else {
+        0..geometry.tables
+    }
+}
+
+/// Where a copy of the table lies on the volume, in bytes.
+pub(in crate::fs::fat) fn place_of(geometry: &Geometry, copy: u64) -> Range<u64> {
     let len = geometry.table_sectors * geometry.sector_size;
-    let start = geometry.reserved * geometry.sector_size + number * len;
+    let start = geometry.reserved * geometry.sector_size + copy * len;
     start..start + len
 }
 
 /// The table, read piece by piece as it is needed.
-pub(super) struct Table {
+pub(in crate::fs::fat) struct Table {
     fat_type: FatType,
     /// Where it lies on the volume, in bytes.
     place: Range<u64>,
@@ -88,10 +98,10 @@ pub(super) struct Table {
 }
 
 /// Clusters in one piece, by their numbers.
-pub(super) type Run = Range<u32>;
+pub(in crate::fs::fat) type Run = Range<u32>;
 
 impl Table {
-    pub(super) fn new(boot: &BootSector, geometry: &Geometry) -> Self {
+    pub(in crate::fs::fat) fn new(boot: &BootSector, geometry: &Geometry) -> Self {
         let end = geometry.clusters + u64::from(FIRST_CLUSTER);
         Self {
             fat_type: geometry.fat_type,
@@ -104,7 +114,7 @@ impl Table {
 
     /// The clusters from `first` on, at most `most` of them, which belong to nobody else; fewer where the chain
     /// ends before.
-    pub(super) fn chain(
+    pub(in crate::fs::fat) fn chain(
         &mut self,
         volume: &dyn ReadAt,
         first: u32,
@@ -128,6 +138,31 @@ impl Table {
             runs.push(run);
         }
         Ok(runs)
+    }
+
+    /// The bytes of a directory that begins with `cluster`, and its clusters.
+    pub(in crate::fs::fat) fn directory(
+        &mut self,
+        volume: &dyn ReadAt,
+        geometry: &Geometry,
+        cluster: u32,
+    ) -> Result<(Vec<Run>, Vec<u8>), FatFault> {
+        let most = u64::from(MAX_ENTRIES) * u64::from(ENTRY_LEN);
+        let clusters = most.div_ceil(geometry.cluster_size());
+        let limit = u32::try_from(clusters).unwrap_or(u32::MAX);
+        let runs = self.chain(volume, cluster, limit + 1)?;
+        if runs.iter().map(|run| run.end - run.start).sum::<u32>() > limit {
+            return Err(FatFault::Long { most: MAX_ENTRIES });
+        }
+        let mut bytes = Vec::new();
+        for run in &runs {
+            let place = geometry.place(run);
+            let at = bytes.len();
+            let len = usize::try_from(place.end - place.start).map_err(io::Error::other)?;
+            bytes.resize(at + len, 0);
+            volume.read_exact_at(place.start, &mut bytes[at..])?;
+        }
+        Ok((runs, bytes))
     }
 
     fn check(&self, cluster: u32) -> Result<(), FatFault> {

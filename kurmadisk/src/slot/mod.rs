@@ -1,7 +1,16 @@
 //! The slots of a disk: partitions that [`kurmaboot`](crate::boot::kurmaboot) chooses from by their attributes.
 //!
 //! [`read`] lists them, [`change`] changes the attributes of one on a disk, at rest or in use, in an order of
-//! writes that leaves one copy of the table whole at any time.
+//! writes that leaves one copy of the table whole at any time. [`install`](install()) puts a kernel and an initrd into
+//! one.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `install` | files put into a slot |
+//! | `error` | [`SlotError`] |
+
+mod error;
+mod install;
 
 use std::fs::File;
 use std::io;
@@ -10,10 +19,13 @@ use std::path::Path;
 use kurmadisk_formats::read_at::{FileReader, ReadAt};
 use kurmadisk_formats::write_at::{DiskWrite, write_in_order};
 use serde::Serialize;
-use thiserror::Error;
 
-use crate::layout::{AttributeError, AttributeFlag, Attributes, PartitionType, Scheme};
-use crate::table::{self, PartitionTable, TableError};
+pub use error::SlotError;
+pub use install::{Install, install, install_on};
+
+pub use crate::fs::fat::update::NewContent;
+use crate::layout::{AttributeFlag, Attributes, PartitionType, Scheme};
+use crate::table::{self, PartitionTable};
 
 /// A partition that can be booted from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -52,38 +64,6 @@ pub struct Change {
     pub successful: Option<bool>,
 }
 
-/// Slots can't be read or changed.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum SlotError {
-    /// The partition table.
-    #[error(transparent)]
-    Table(#[from] TableError),
-    /// An MBR has no slots.
-    #[error("the disk has an MBR; only a GPT has slots")]
-    NoGpt,
-    /// No slot is called so.
-    #[error("the disk has no slot {wanted:?}; there are {there}")]
-    NoSlot {
-        /// The letter that was asked for.
-        wanted: char,
-        /// The letters and labels of those there are.
-        there: String,
-    },
-    /// A value that the attributes can't hold.
-    #[error(transparent)]
-    Attribute(#[from] AttributeError),
-    /// The disk can't be read or written to.
-    #[error("cannot {what} the disk")]
-    Io {
-        /// `open` or `write to`.
-        what: &'static str,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-}
-
 /// The slots of a disk, in the order in which the loader tries those it may choose, then the others.
 ///
 /// Fails when there is no GPT, or none that counts.
@@ -100,16 +80,22 @@ pub fn read(disk: &dyn ReadAt) -> Result<Vec<Slot>, SlotError> {
 /// Each of the four writes is flushed to the disk before the next. Fails before the first of them when
 /// there is no such slot, a value is out of its range, or no copy of the table counts.
 pub fn change(path: &Path, letter: char, change: Change) -> Result<Slot, SlotError> {
-    let io = |what| move |source| SlotError::Io { what, source };
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .open(path)
-        .map_err(io("open"))?;
-    let disk = FileReader::new(file.try_clone().map_err(io("open"))?).map_err(io("open"))?;
+    let (file, disk) = open(path)?;
     let (slot, writes) = plan_change(&disk, letter, change)?;
-    write_in_order(&file, &writes).map_err(io("write to"))?;
+    write_in_order(&file, &writes).map_err(io_error("write to"))?;
     Ok(slot)
+}
+
+/// A raw disk, to be written to and to be read.
+fn open(path: &Path) -> Result<(File, FileReader), SlotError> {
+    let opened = File::options().read(true).write(true).open(path);
+    let file = opened.map_err(io_error("open"))?;
+    let disk = file.try_clone().and_then(FileReader::new);
+    Ok((file, disk.map_err(io_error("open"))?))
+}
+
+fn io_error(what: &'static str) -> impl Fn(io::Error) -> SlotError + Copy {
+    move |source| SlotError::Io { what, source }
 }
 
 /// What the slot will be, and what has to be written for it: in this order, each before the next.
@@ -122,8 +108,21 @@ pub fn plan_change(
 ) -> Result<(Slot, [DiskWrite; 4]), SlotError> {
     let table = table::read(disk)?;
     let slots = slots(&table)?;
+    let (slot, attributes) = find(&slots, letter)?;
+    let attributes = changed(*attributes, change)?;
+    let size = table.layout.sector_size;
+    let writes = table::set_attributes(disk, size, &[(slot.number, attributes)])?;
+    Ok((
+        described(slot.number, &slot.label, slot.letter, attributes),
+        writes,
+    ))
+}
+
+/// The slot whose files have this letter.
+fn find(slots: &[(Slot, Attributes)], letter: char) -> Result<&(Slot, Attributes), SlotError> {
     let wanted = letter.to_ascii_lowercase();
-    let Some((slot, attributes)) = slots.iter().find(|(slot, _)| slot.letter == wanted) else {
+    let found = slots.iter().find(|(slot, _)| slot.letter == wanted);
+    found.ok_or_else(|| {
         let names = slots
             .iter()
             .map(|(slot, _)| format!("{} ({})", slot.letter, slot.label));
@@ -133,18 +132,11 @@ pub fn plan_change(
         } else {
             there
         };
-        return Err(SlotError::NoSlot {
+        SlotError::NoSlot {
             wanted: letter,
             there,
-        });
-    };
-    let attributes = changed(*attributes, change)?;
-    let size = table.layout.sector_size;
-    let writes = table::set_attributes(disk, size, &[(slot.number, attributes)])?;
-    Ok((
-        described(slot.number, &slot.label, slot.letter, attributes),
-        writes,
-    ))
+        }
+    })
 }
 
 fn changed(mut attributes: Attributes, change: Change) -> Result<Attributes, SlotError> {
