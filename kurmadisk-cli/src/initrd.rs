@@ -26,15 +26,35 @@ pub fn build(args: &InitrdBuildArgs) -> Result<String, Box<dyn Error>> {
     };
     add_options(args, &mut spec)?;
     let own = args.spec.iter().cloned();
-    Inputs::paths(spec.inputs().into_iter().chain(own)).check(&args.output)?;
+    Inputs::paths(whole_inputs(&spec).into_iter().chain(own)).check(&args.output)?;
     let report = spec.build_with(&args.output, &options(&args.write))?;
     said(&args.output, &report, &args.write)
+}
+
+/// What is read whole, so that the initrd can't lie in it: a sysroot is looked at as far as it is needed.
+fn whole_inputs(spec: &InitrdSpec) -> Vec<PathBuf> {
+    let mut spec = spec.clone();
+    for segment in &mut spec.segments {
+        forget_systems(segment);
+    }
+    forget_systems(&mut spec);
+    spec.inputs()
+}
+
+fn forget_systems(spec: &mut InitrdSpec) {
+    let is_folder = |tree: &Located<String>| Path::new(&tree.value).is_dir();
+    spec.sysroot.take_if(|sysroot| is_folder(sysroot));
+    if let Some(modules) = &mut spec.modules {
+        modules.from.take_if(|from| is_folder(from));
+    }
 }
 
 /// Puts the options on top of what the description says.
 fn add_options(args: &InitrdBuildArgs, spec: &mut InitrdSpec) -> Result<(), Box<dyn Error>> {
     let texts = |name: &'static str, all: &[String]| -> Vec<Located<String>> {
-        let located = all.iter().map(|text| Located::by_option(name, text.clone()));
+        let located = all
+            .iter()
+            .map(|text| Located::by_option(name, text.clone()));
         located.collect()
     };
     let text = |name: &'static str, text: &Option<String>| {
@@ -42,7 +62,9 @@ fn add_options(args: &InitrdBuildArgs, spec: &mut InitrdSpec) -> Result<(), Box<
     };
     spec.sysroot = text("--sysroot", &args.sysroot).or(spec.sysroot.take());
     spec.init = text("--init", &args.init).or(spec.init.take());
-    let compression = args.compression.map(|name| Located::by_option("--compression", name));
+    let compression = args
+        .compression
+        .map(|name| Located::by_option("--compression", name));
     // A level of the description belongs to its own compression.
     if compression.is_some() {
         spec.level = None;
@@ -55,7 +77,8 @@ fn add_options(args: &InitrdBuildArgs, spec: &mut InitrdSpec) -> Result<(), Box<
     }
     spec.binaries.extend(texts("--binary", &args.binary));
     let microcode = args.microcode.iter().cloned();
-    spec.microcode.extend(microcode.map(|path| Located::by_option("--microcode", path)));
+    spec.microcode
+        .extend(microcode.map(|path| Located::by_option("--microcode", path)));
     if args.busybox && spec.busybox.is_none() {
         spec.busybox = Some(BusyboxSpec::default());
     }
@@ -68,7 +91,11 @@ fn add_options(args: &InitrdBuildArgs, spec: &mut InitrdSpec) -> Result<(), Box<
         modules.kernel = text("--kernel", &args.kernel).or(modules.kernel.take());
     }
     let trees = texts("--tree", &args.tree);
-    spec.trees.extend(trees.into_iter().map(|source| TreeEntry { source, at: None }));
+    spec.trees.extend(
+        trees
+            .into_iter()
+            .map(|source| TreeEntry { source, at: None }),
+    );
     for file in &args.file {
         let (source, path) = file
             .rsplit_once(':')
@@ -101,11 +128,7 @@ fn options(args: &InitrdWriteArgs) -> BuildOptions {
 }
 
 /// What was made.
-fn said(
-    output: &Path,
-    report: &Report,
-    args: &InitrdWriteArgs,
-) -> Result<String, Box<dyn Error>> {
+fn said(output: &Path, report: &Report, args: &InitrdWriteArgs) -> Result<String, Box<dyn Error>> {
     let name = output.to_string_lossy();
     if args.quiet {
         return Ok(String::new());
@@ -148,9 +171,14 @@ pub fn append(args: &InitrdAppendArgs) -> Result<String, Box<dyn Error>> {
         } else {
             let source = addition.to_str().ok_or("a path is not UTF-8")?.to_owned();
             Addition::Spec(Box::new(InitrdSpec {
-                compression: args.compression.map(|name| Located::by_option("--compression", name)),
+                compression: args
+                    .compression
+                    .map(|name| Located::by_option("--compression", name)),
                 trees: vec![TreeEntry {
-                    source: Located { value: source, place: Place::Caller },
+                    source: Located {
+                        value: source,
+                        place: Place::Caller,
+                    },
                     at: None,
                 }],
                 ..InitrdSpec::default()
@@ -164,7 +192,7 @@ pub fn append(args: &InitrdAppendArgs) -> Result<String, Box<dyn Error>> {
                 if args.source_date_epoch.is_some() || spec.source_date_epoch.is_none() {
                     spec.source_date_epoch = source_date_epoch(args.source_date_epoch)?;
                 }
-                inputs.extend(spec.inputs());
+                inputs.extend(whole_inputs(spec));
             }
             Addition::Archive(path) => inputs.push(path.value.clone()),
         }
@@ -192,13 +220,25 @@ pub fn inspect(args: &InitrdInspectArgs) -> Result<String, Box<dyn Error>> {
 
 fn describe(name: &str, report: &InitrdReport, files: bool) -> Result<String, std::fmt::Error> {
     let mut said = format!("{}: {}\n", text::shown(name), text::size(report.size));
-    let mut table = Table::new(["offset", "bytes", "compression", "content", "entries", "holds"]);
+    let mut table = Table::new([
+        "offset",
+        "bytes",
+        "compression",
+        "content",
+        "entries",
+        "holds",
+    ]);
     for piece in &report.pieces {
         let mut holds = Vec::new();
         if piece.microcode {
             holds.push("microcode".to_owned());
         }
-        holds.extend(piece.kernels.iter().map(|release| format!("modules of {}", text::shown(release))));
+        holds.extend(
+            piece
+                .kernels
+                .iter()
+                .map(|release| format!("modules of {}", text::shown(release))),
+        );
         table.row([
             piece.offset.to_string(),
             piece.size.to_string(),
@@ -262,7 +302,10 @@ fn difference(found: &Difference) -> String {
     match (&found.first, &found.second) {
         (Some(first), Some(second)) => {
             let (first, second) = (text::shown(first), text::shown(second));
-            format!("{path}: {}: {first} in the first, {second} in the second\n", found.what)
+            format!(
+                "{path}: {}: {first} in the first, {second} in the second\n",
+                found.what
+            )
         }
         _ => format!("{path}: {}\n", found.what),
     }

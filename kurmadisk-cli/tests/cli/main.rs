@@ -7,6 +7,7 @@ mod bad_input;
 mod convert;
 mod errors;
 mod ext4;
+mod initrd;
 mod layers;
 mod options;
 mod packages;

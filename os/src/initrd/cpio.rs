@@ -375,9 +375,15 @@ mod tests {
             error,
             "/x has 4294967296 bytes; files of 4 GiB or more have no room in an initrd"
         );
-        assert!(matches!(one(TRAILER, meta(), NodeKind::Fifo), Err(ArchiveError::Trailer)));
+        assert!(matches!(
+            one(TRAILER, meta(), NodeKind::Fifo),
+            Err(ArchiveError::Trailer)
+        ));
         let long = NodeKind::Symlink(vec![b'x'; 4096].into());
-        assert!(matches!(one(b"x", meta(), long), Err(ArchiveError::Target { len: 4096, .. })));
+        assert!(matches!(
+            one(b"x", meta(), long),
+            Err(ArchiveError::Target { len: 4096, .. })
+        ));
     }
 
     #[test]

@@ -4,9 +4,9 @@ use std::fs;
 use std::num::NonZero;
 use std::process::Command;
 
+use kurmadisk_fixtures::oracle;
 use kurmadisk_fixtures::treediff::{self, Options};
 use kurmadisk_fixtures::treegen::{TreeSpec, make_tree};
-use kurmadisk_fixtures::oracle;
 use kurmadisk_os::initrd::BuildOptions;
 
 use crate::support::Case;
@@ -20,7 +20,12 @@ fn tree(case: &Case, seed: u64) -> &'static str {
         ..TreeSpec::default()
     };
     make_tree(&folder, seed, &spec).unwrap();
-    let tar = Command::new("tar").arg("-C").arg(&folder).arg("-cf").arg(case.path("tree.tar")).arg(".");
+    let tar = Command::new("tar")
+        .arg("-C")
+        .arg(&folder)
+        .arg("-cf")
+        .arg(case.path("tree.tar"))
+        .arg(".");
     assert!({ tar }.status().unwrap().success());
     "[[tree]]\nsource = \"tree.tar\"\n"
 }
@@ -32,7 +37,10 @@ fn clamp_times(case: &Case, folder: &str) {
         find \"$1\" -depth ! -type l ! -newermt '1970-01-01 00:00:00Z' -exec touch -d @0 {} + ;
         find \"$1\" -depth ! -type l -printf '%T@ %p\\0' | while IFS= read -r -d '' each; do
             seconds=${each%%.*}; touch -d \"@$seconds\" \"${each#* }\"; done";
-    let done = Command::new("bash").args(["-c", script, "bash"]).arg(case.path(folder)).status();
+    let done = Command::new("bash")
+        .args(["-c", script, "bash"])
+        .arg(case.path(folder))
+        .status();
     assert!(done.unwrap().success());
 }
 
@@ -61,9 +69,15 @@ fn every_compression_is_read_by_its_own_program_and_by_us() {
     let expected = oracle::lsinitramfs(&case.path("none")).unwrap();
     let entries = case.inspect("none").pieces.remove(0).entries;
     for compression in ["gzip", "zstd", "xz", "lz4"] {
-        let report = case.build(&format!("compression = \"{compression}\"\n{tree}"), compression);
+        let report = case.build(
+            &format!("compression = \"{compression}\"\n{tree}"),
+            compression,
+        );
         assert!(report.size < report.segments[0].content, "{compression}");
-        assert_eq!(oracle::lsinitramfs(&case.path(compression)).unwrap(), expected);
+        assert_eq!(
+            oracle::lsinitramfs(&case.path(compression)).unwrap(),
+            expected
+        );
         let pieces = case.inspect(compression).pieces;
         assert_eq!(pieces.len(), 1);
         assert_eq!(pieces[0].compression, Some(compression));
@@ -79,7 +93,14 @@ fn every_compression_is_read_by_its_own_program_and_by_us() {
     let zstd = name("zstd", "zst");
     oracle::compressed_test(&zstd).unwrap();
     // A stream tells no size.
-    assert_eq!(fs::read(&zstd).unwrap().windows(4).filter(|four| *four == [0x28, 0xb5, 0x2f, 0xfd]).count(), 1);
+    assert_eq!(
+        fs::read(&zstd)
+            .unwrap()
+            .windows(4)
+            .filter(|four| *four == [0x28, 0xb5, 0x2f, 0xfd])
+            .count(),
+        1
+    );
     assert_eq!(oracle::decompress(&zstd).unwrap().len() as u64, content);
     let xz = name("xz", "xz");
     oracle::compressed_test(&xz).unwrap();

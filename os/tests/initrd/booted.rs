@@ -31,7 +31,9 @@ fn the_kernel_unpacks_every_compression_and_runs_what_is_there() {
     case.write("init", INIT);
     case.write("amd.bin", b"DMA\0amd");
     // busybox is this machine's, with its libraries; all else is Debian's in the fixture.
-    let file = |name: &str, segment: &str| format!("[[{segment}file]]\npath = \"/from-{name}\"\ntext = \"yes\"\n");
+    let file = |name: &str, segment: &str| {
+        format!("[[{segment}file]]\npath = \"/from-{name}\"\ntext = \"yes\"\n")
+    };
     let big = "0123456789 padding so that there is more than one block\n".repeat(400_000);
     case.write("big", big);
     let text = [
@@ -66,8 +68,17 @@ fn the_kernel_unpacks_every_compression_and_runs_what_is_there() {
         .arguments(["-append", "console=ttyS0 panic=-1"]);
     let said = machine.run_until("finished").unwrap();
     for expected in [
-        "gzip: yes", "none: yes", "xz: yes", "zstd: yes", "lz4: yes", "sticky: 1777", "hard: 2",
-        "root: root:", "kmod: 1", "busybox: 1", "device: 1:3",
+        "gzip: yes",
+        "none: yes",
+        "xz: yes",
+        "zstd: yes",
+        "lz4: yes",
+        "sticky: 1777",
+        "hard: 2",
+        "root: root:",
+        "kmod: 1",
+        "busybox: 1",
+        "device: 1:3",
     ] {
         assert!(said.contains(expected), "{expected} is not in\n{said}");
     }

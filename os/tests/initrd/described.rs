@@ -17,7 +17,10 @@ fn everything_a_description_can_name_is_there() {
     case.write("files/issue", "from the file");
     case.write("console.aci", "an image");
     case.write("rules/70-own.rules", "RUN+=\"own-helper\"\n");
-    case.write("root/usr/lib/udev/rules.d/60-a.rules", "IMPORT{program}=\"a-helper x\"\n");
+    case.write(
+        "root/usr/lib/udev/rules.d/60-a.rules",
+        "IMPORT{program}=\"a-helper x\"\n",
+    );
     case.write("root/usr/lib/udev/rules.d/61-b.rules", "");
     case.write("root/usr/lib/udev/a-helper", "#!/bin/sh\n");
     case.write("root/usr/lib/udev/own-helper", "helper");
@@ -84,25 +87,49 @@ fn everything_a_description_can_name_is_there() {
     assert_eq!(read("srv/again/etc/issue"), "from the tree");
     assert_eq!(read("etc/issue"), "from the file");
     assert_eq!(read("init"), "begins");
-    assert_eq!(read("etc/os-release"), "NAME=KurmaOS\nID=kurmaos\nVERSION_ID=1.2\n");
-    assert_eq!(read("etc/lsb-release"), "DISTRIB_ID=kurmaos\nDISTRIB_RELEASE=1.2\n");
+    assert_eq!(
+        read("etc/os-release"),
+        "NAME=KurmaOS\nID=kurmaos\nVERSION_ID=1.2\n"
+    );
+    assert_eq!(
+        read("etc/lsb-release"),
+        "DISTRIB_ID=kurmaos\nDISTRIB_RELEASE=1.2\n"
+    );
     assert_eq!(read("acis/console.aci"), "an image");
-    assert_eq!(read("etc/udev/rules.d/70-own.rules"), "RUN+=\"own-helper\"\n");
+    assert_eq!(
+        read("etc/udev/rules.d/70-own.rules"),
+        "RUN+=\"own-helper\"\n"
+    );
     assert_eq!(read("usr/lib/udev/own-helper"), "helper");
     // A script's shell comes along too, and rules that nobody named stay.
     assert_eq!(read("bin/sh"), "shell");
     assert!(!top.join("usr/lib/udev/rules.d/61-b.rules").exists());
     let meta = |path: &str| top.join(path).symlink_metadata().unwrap();
-    let numbers = |path: &str| (meta(path).mode() & 0o7777, meta(path).uid(), meta(path).gid());
+    let numbers = |path: &str| {
+        (
+            meta(path).mode() & 0o7777,
+            meta(path).uid(),
+            meta(path).gid(),
+        )
+    };
     assert_eq!(numbers("tmp"), (0o1777, 0, 0));
     assert_eq!(numbers("etc/issue"), (0o600, 7, 8));
     assert_eq!(numbers("dev/vda"), (0o660, 0, 6));
-    assert!(meta("dev/console").file_type().is_char_device() && meta("dev/console").rdev() == 5 << 8 | 1);
+    assert!(
+        meta("dev/console").file_type().is_char_device()
+            && meta("dev/console").rdev() == 5 << 8 | 1
+    );
     assert!(meta("dev/vda").file_type().is_block_device() && meta("dev/vda").rdev() == 254 << 8);
     assert!(meta("run/pipe").file_type().is_fifo());
     assert_eq!(meta("etc/hard").ino(), meta("etc/motd").ino());
-    assert_eq!(fs::read_link(top.join("etc/link")).unwrap().to_str(), Some("motd"));
-    assert_eq!((meta("etc/link").mtime(), meta("etc/motd").mtime()), (1_234_567, 1_234_567));
+    assert_eq!(
+        fs::read_link(top.join("etc/link")).unwrap().to_str(),
+        Some("motd")
+    );
+    assert_eq!(
+        (meta("etc/link").mtime(), meta("etc/motd").mtime()),
+        (1_234_567, 1_234_567)
+    );
 }
 
 #[test]
@@ -132,14 +159,20 @@ fn busybox_goes_by_the_names_it_lists_itself() {
     case.build("sysroot = \"/\"\n[busybox]\nlinks = \"/applets\"", "out");
     let listed = Command::new("busybox").arg("--list").output().unwrap();
     let listed = String::from_utf8(listed.stdout).unwrap();
-    let mut expected: Vec<_> = listed.lines().map(|name| format!("/applets/{name}")).collect();
+    let mut expected: Vec<_> = listed
+        .lines()
+        .map(|name| format!("/applets/{name}"))
+        .collect();
     expected.sort();
     let paths = case.paths("out").into_iter();
     let mut found: Vec<_> = paths.filter(|path| path.starts_with("/applets/")).collect();
     found.sort();
     assert_eq!(found, expected);
     assert!(found.len() > 100);
-    case.build("sysroot = \"/\"\n[busybox]\napplets = [\"sh\", \"mount\"]", "two");
+    case.build(
+        "sysroot = \"/\"\n[busybox]\napplets = [\"sh\", \"mount\"]",
+        "two",
+    );
     let links = case.inspect("two").pieces.remove(0).entries.into_iter();
     let links = links.filter(|entry| entry.target.as_deref() == Some("/bin/busybox"));
     assert_eq!(links.count(), 2);
@@ -149,18 +182,38 @@ fn busybox_goes_by_the_names_it_lists_itself() {
 fn a_sysroot_may_be_an_archive_and_services_are_found_in_it() {
     let case = Case::new();
     let root = &debian_root().tree;
-    let folders = ["etc", "bin", "lib", "lib64", "usr/bin/getent", "usr/lib/x86_64-linux-gnu", "usr/lib64"];
-    let folders = folders.into_iter().filter(|path| root.join(path).symlink_metadata().is_ok());
+    let folders = [
+        "etc",
+        "bin",
+        "lib",
+        "lib64",
+        "usr/bin/getent",
+        "usr/lib/x86_64-linux-gnu",
+        "usr/lib64",
+    ];
+    let folders = folders
+        .into_iter()
+        .filter(|path| root.join(path).symlink_metadata().is_ok());
     let mut tar = Command::new("tar");
-    tar.arg("-C").arg(root).args(["--exclude=*/modules", "--exclude=*.a", "-cf"]).arg(case.path("root.tar"));
+    tar.arg("-C")
+        .arg(root)
+        .args(["--exclude=*/modules", "--exclude=*.a", "-cf"])
+        .arg(case.path("root.tar"));
     assert!(tar.args(folders).status().unwrap().success());
-    let text = |sysroot: &str| format!("sysroot = {sysroot:?}\ncompression = \"none\"\nnss = true\nbinaries = [\"/usr/bin/getent\"]");
+    let text = |sysroot: &str| {
+        format!(
+            "sysroot = {sysroot:?}\ncompression = \"none\"\nnss = true\nbinaries = [\"/usr/bin/getent\"]"
+        )
+    };
     case.build(&text(&root.display().to_string()), "folder");
     case.build(&text("root.tar"), "archive");
     let (folder, archive) = (case.path("folder"), case.path("archive"));
     assert!(fs::read(folder).unwrap() == fs::read(archive).unwrap());
     let paths = case.paths("archive");
-    assert!(paths.iter().any(|path| path.ends_with("libnss_files.so.2")), "{paths:?}");
+    assert!(
+        paths.iter().any(|path| path.ends_with("libnss_files.so.2")),
+        "{paths:?}"
+    );
     assert!(paths.contains(&"/etc/nsswitch.conf".to_owned()));
 }
 
@@ -171,8 +224,15 @@ fn segments_follow_one_another_and_take_from_what_they_are_in() {
     case.write("root/usr/lib/b", "b");
     case.write("root/var/x", "x");
     std::os::unix::fs::symlink("usr/lib", case.path("root/lib")).unwrap();
-    fs::set_permissions(case.path("root/var"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-    case.build("compression = \"none\"\n[[file]]\npath = \"/ready\"\ntext = \"ready\"", "ready");
+    fs::set_permissions(
+        case.path("root/var"),
+        std::os::unix::fs::PermissionsExt::from_mode(0o700),
+    )
+    .unwrap();
+    case.build(
+        "compression = \"none\"\n[[file]]\npath = \"/ready\"\ntext = \"ready\"",
+        "ready",
+    );
     let text = r#"
         sysroot = "root"
         compression = "xz"
@@ -194,7 +254,11 @@ fn segments_follow_one_another_and_take_from_what_they_are_in() {
     let told: Vec<_> = pieces
         .iter()
         .map(|piece| {
-            let paths: Vec<_> = piece.entries.iter().map(|entry| entry.path.as_str()).collect();
+            let paths: Vec<_> = piece
+                .entries
+                .iter()
+                .map(|entry| entry.path.as_str())
+                .collect();
             (piece.compression.unwrap_or("none"), paths)
         })
         .collect();

@@ -14,13 +14,19 @@ use crate::support::{Case, link};
 /// The real paths that an initrd's files have.
 fn files(case: &Case, name: &str) -> BTreeSet<String> {
     let pieces = case.inspect(name).pieces.into_iter();
-    let files = pieces.flat_map(|piece| piece.entries).filter(|entry| entry.kind == "file");
+    let files = pieces
+        .flat_map(|piece| piece.entries)
+        .filter(|entry| entry.kind == "file");
     files.map(|entry| entry.path).collect()
 }
 
 /// The real path within a root of one that may have links in it.
 fn real(root: &Path, path: &str) -> String {
-    let real = Command::new("chroot").arg(root).args(["readlink", "-f", path]).output().unwrap();
+    let real = Command::new("chroot")
+        .arg(root)
+        .args(["readlink", "-f", path])
+        .output()
+        .unwrap();
     String::from_utf8(real.stdout).unwrap().trim().to_owned()
 }
 
@@ -29,7 +35,10 @@ fn forty_programs_of_debian_need_what_lddtree_finds() {
     let root = &debian_root().tree;
     let mut programs = Vec::new();
     for folder in ["usr/bin", "usr/sbin", "usr/lib/systemd"] {
-        let mut names: Vec<_> = fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap()).collect();
+        let mut names: Vec<_> = fs::read_dir(root.join(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .collect();
         names.sort_by_key(fs::DirEntry::file_name);
         let programs_of = names.into_iter().filter(|entry| {
             let meta = entry.metadata().unwrap();
@@ -38,13 +47,20 @@ fn forty_programs_of_debian_need_what_lddtree_finds() {
         });
         let all: Vec<_> = programs_of.collect();
         let step = all.len() / 14 + 1;
-        programs.extend(all.into_iter().step_by(step).map(|entry| format!("/{folder}/{}", entry.file_name().to_str().unwrap())));
+        programs.extend(
+            all.into_iter()
+                .step_by(step)
+                .map(|entry| format!("/{folder}/{}", entry.file_name().to_str().unwrap())),
+        );
     }
     assert!(programs.len() >= 30, "{programs:?}");
     let case = Case::new();
     let mut all = BTreeSet::new();
     for program in &programs {
-        let text = format!("sysroot = {:?}\ncompression = \"none\"\nbinaries = [{program:?}]", root.display().to_string());
+        let text = format!(
+            "sysroot = {:?}\ncompression = \"none\"\nbinaries = [{program:?}]",
+            root.display().to_string()
+        );
         case.build(&text, "out");
         let expected = oracle::lddtree(root, Path::new(program)).unwrap();
         let expected: BTreeSet<_> = expected.iter().map(|path| real(root, path)).collect();
@@ -52,15 +68,25 @@ fn forty_programs_of_debian_need_what_lddtree_finds() {
         all.extend(expected);
     }
     // All of them at once are no other files than each alone.
-    let text = format!("sysroot = {:?}\ncompression = \"none\"\nbinaries = {programs:?}", root.display().to_string());
+    let text = format!(
+        "sysroot = {:?}\ncompression = \"none\"\nbinaries = {programs:?}",
+        root.display().to_string()
+    );
     case.build(&text, "all");
     assert_eq!(files(&case, "all"), all);
     // And there each of them finds what it needs: its loader says so.
     let unpacked = case.extract("all", "unpacked");
     for program in &programs {
-        let loader = Command::new("chroot").arg(&unpacked).args(["/lib64/ld-linux-x86-64.so.2", "--list", program]).output().unwrap();
+        let loader = Command::new("chroot")
+            .arg(&unpacked)
+            .args(["/lib64/ld-linux-x86-64.so.2", "--list", program])
+            .output()
+            .unwrap();
         let said = String::from_utf8_lossy(&loader.stdout);
-        assert!(loader.status.success() && !said.contains("not found"), "{program}: {said}");
+        assert!(
+            loader.status.success() && !said.contains("not found"),
+            "{program}: {said}"
+        );
     }
 }
 
@@ -69,13 +95,27 @@ fn compile(case: &Case, output: &str, source: &str, arguments: &[&str]) {
     let code = case.write("code.c", source);
     let out = case.path(output);
     fs::create_dir_all(out.parent().unwrap()).unwrap();
-    let done = Command::new("cc").arg("-o").arg(&out).arg(code).args(arguments).current_dir(case.path("")).output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let done = Command::new("cc")
+        .arg("-o")
+        .arg(&out)
+        .arg(code)
+        .args(arguments)
+        .current_dir(case.path(""))
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
 }
 
 /// A sysroot with this machine's C library and loader.
 fn c_library(case: &Case) {
-    for path in ["lib64/ld-linux-x86-64.so.2", "lib/x86_64-linux-gnu/libc.so.6"] {
+    for path in [
+        "lib64/ld-linux-x86-64.so.2",
+        "lib/x86_64-linux-gnu/libc.so.6",
+    ] {
         let bytes = fs::read(Path::new("/").join(path)).unwrap();
         case.write(&format!("root/{path}"), bytes);
     }
@@ -87,13 +127,22 @@ const PROGRAM: &str = "int user(void); int main(void) { return user() - 1; }";
 
 /// The libraries that come along with /bin/program, and whether it then runs.
 fn along(case: &Case) -> Vec<String> {
-    case.build("sysroot = \"root\"\ncompression = \"none\"\nbinaries = [\"/bin/program\"]", "out");
+    case.build(
+        "sysroot = \"root\"\ncompression = \"none\"\nbinaries = [\"/bin/program\"]",
+        "out",
+    );
     let _ = fs::remove_dir_all(case.path("unpacked"));
     let unpacked = case.extract("out", "unpacked");
-    let ran = Command::new("chroot").arg(unpacked).arg("/bin/program").status().unwrap();
+    let ran = Command::new("chroot")
+        .arg(unpacked)
+        .arg("/bin/program")
+        .status()
+        .unwrap();
     assert!(ran.success());
     let files = files(case, "out").into_iter();
-    files.filter(|path| !path.contains("x86_64-linux-gnu/libc.") && !path.contains("ld-linux")).collect()
+    files
+        .filter(|path| !path.contains("x86_64-linux-gnu/libc.") && !path.contains("ld-linux"))
+        .collect()
 }
 
 #[test]
@@ -102,7 +151,12 @@ fn paths_of_programs_and_libraries_are_followed() {
     c_library(&case);
     for (folder, value) in [("root/opt/a", 1), ("root/opt/b", 1)] {
         let source = LIBRARY.replace('1', &value.to_string());
-        compile(&case, &format!("{folder}/libvalue.so.1"), &source, &["-shared", "-fPIC", "-Wl,-soname,libvalue.so.1"]);
+        compile(
+            &case,
+            &format!("{folder}/libvalue.so.1"),
+            &source,
+            &["-shared", "-fPIC", "-Wl,-soname,libvalue.so.1"],
+        );
     }
     link("libvalue.so.1", &case.path("root/opt/a/libvalue.so"));
     let user = ["-shared", "-fPIC", "-Lroot/opt/a", "-lvalue"];
@@ -111,27 +165,73 @@ fn paths_of_programs_and_libraries_are_followed() {
     let with = |more: &[&'static str]| [&link_with[..], more].concat();
 
     // The path of the program counts for its libraries' libraries, when it is a DT_RPATH.
-    compile(&case, "root/bin/program", PROGRAM, &with(&["-Wl,--disable-new-dtags,-rpath,$ORIGIN/../opt/lib:/opt/b"]));
-    assert_eq!(along(&case), ["/bin/program", "/opt/b/libvalue.so.1", "/opt/lib/libuser.so"]);
+    compile(
+        &case,
+        "root/bin/program",
+        PROGRAM,
+        &with(&["-Wl,--disable-new-dtags,-rpath,$ORIGIN/../opt/lib:/opt/b"]),
+    );
+    assert_eq!(
+        along(&case),
+        [
+            "/bin/program",
+            "/opt/b/libvalue.so.1",
+            "/opt/lib/libuser.so"
+        ]
+    );
 
     // A DT_RUNPATH counts for the program alone: the library is missing then.
-    compile(&case, "root/bin/program", PROGRAM, &with(&["-Wl,--enable-new-dtags,-rpath,$ORIGIN/../opt/lib:/opt/b"]));
+    compile(
+        &case,
+        "root/bin/program",
+        PROGRAM,
+        &with(&["-Wl,--enable-new-dtags,-rpath,$ORIGIN/../opt/lib:/opt/b"]),
+    );
     let text = "sysroot = \"root\"\nbinaries = [\"/bin/program\"]";
     let said = case.refusal(text);
     assert!(said.starts_with("spec.toml:2:13: binaries: /opt/lib/libuser.so needs libvalue.so.1, which is in none of /etc/ld.so.cache, /lib/x86_64-linux-gnu, "), "{said}");
 
     // The library's own path comes first, and its DT_RUNPATH silences the program's DT_RPATH.
-    compile(&case, "root/opt/lib/libuser.so", USER, &[&user[..], &["-Wl,--enable-new-dtags,-rpath,${ORIGIN}/../a"]].concat());
-    compile(&case, "root/bin/program", PROGRAM, &with(&["-Wl,--disable-new-dtags,-rpath,/opt/lib:/opt/b"]));
-    assert_eq!(along(&case), ["/bin/program", "/opt/a/libvalue.so.1", "/opt/lib/libuser.so"]);
+    compile(
+        &case,
+        "root/opt/lib/libuser.so",
+        USER,
+        &[&user[..], &["-Wl,--enable-new-dtags,-rpath,${ORIGIN}/../a"]].concat(),
+    );
+    compile(
+        &case,
+        "root/bin/program",
+        PROGRAM,
+        &with(&["-Wl,--disable-new-dtags,-rpath,/opt/lib:/opt/b"]),
+    );
+    assert_eq!(
+        along(&case),
+        [
+            "/bin/program",
+            "/opt/a/libvalue.so.1",
+            "/opt/lib/libuser.so"
+        ]
+    );
 
     // What is found by ld.so.cache alone brings that along.
     compile(&case, "root/opt/lib/libuser.so", USER, &user);
     compile(&case, "root/bin/program", PROGRAM, &with(&[]));
     case.write("root/etc/ld.so.conf", "/opt/lib\n/opt/b\n");
-    let cached = Command::new("/sbin/ldconfig").arg("-r").arg(case.path("root")).status().unwrap();
+    let cached = Command::new("/sbin/ldconfig")
+        .arg("-r")
+        .arg(case.path("root"))
+        .status()
+        .unwrap();
     assert!(cached.success());
-    assert_eq!(along(&case), ["/bin/program", "/etc/ld.so.cache", "/opt/b/libvalue.so.1", "/opt/lib/libuser.so"]);
+    assert_eq!(
+        along(&case),
+        [
+            "/bin/program",
+            "/etc/ld.so.cache",
+            "/opt/b/libvalue.so.1",
+            "/opt/lib/libuser.so"
+        ]
+    );
 }
 
 #[test]
@@ -144,11 +244,24 @@ fn links_of_the_sysroot_lead_where_they_led() {
     link("/usr/sbin", &case.path("root/sbin"));
     link("dash", &case.path("root/usr/bin/sh"));
     link("../sbin/tool", &case.path("root/usr/bin/tool"));
-    case.build("sysroot = \"root\"\nbinaries = [\"/bin/tool\", \"/sbin/tool\"]", "out");
+    case.build(
+        "sysroot = \"root\"\nbinaries = [\"/bin/tool\", \"/sbin/tool\"]",
+        "out",
+    );
     let paths = case.paths("out");
     assert_eq!(
         paths,
-        ["/bin", "/sbin", "/usr", "/usr/bin", "/usr/bin/dash", "/usr/bin/sh", "/usr/bin/tool", "/usr/sbin", "/usr/sbin/tool"]
+        [
+            "/bin",
+            "/sbin",
+            "/usr",
+            "/usr/bin",
+            "/usr/bin/dash",
+            "/usr/bin/sh",
+            "/usr/bin/tool",
+            "/usr/sbin",
+            "/usr/sbin/tool"
+        ]
     );
 }
 
@@ -160,13 +273,34 @@ fn a_musl_program_needs_its_loader_and_what_lies_in_its_paths() {
     case.write("root/etc/ld-musl-x86_64.path", "/odd\n/lib");
     let shared = ["-shared", "-fPIC", "-nostdlib"];
     compile(&case, "root/odd/libvalue.so", LIBRARY, &shared);
-    compile(&case, "libc.so", "", &[&shared[..], &["-Wl,-soname,libc.musl-x86_64.so.1"]].concat());
+    compile(
+        &case,
+        "libc.so",
+        "",
+        &[&shared[..], &["-Wl,-soname,libc.musl-x86_64.so.1"]].concat(),
+    );
     let program = "int value(void); void _start(void) { value(); }";
-    compile(&case, "root/bin/program", program, &[
-        "-nostdlib", "-Lroot/odd", "-lvalue", "-Wl,--no-as-needed", "libc.so",
-        "-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1",
-    ]);
+    compile(
+        &case,
+        "root/bin/program",
+        program,
+        &[
+            "-nostdlib",
+            "-Lroot/odd",
+            "-lvalue",
+            "-Wl,--no-as-needed",
+            "libc.so",
+            "-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1",
+        ],
+    );
     case.build("sysroot = \"root\"\nbinaries = [\"/bin/program\"]", "out");
     let files: Vec<_> = files(&case, "out").into_iter().collect();
-    assert_eq!(files, ["/bin/program", "/lib/ld-musl-x86_64.so.1", "/odd/libvalue.so"]);
+    assert_eq!(
+        files,
+        [
+            "/bin/program",
+            "/lib/ld-musl-x86_64.so.1",
+            "/odd/libvalue.so"
+        ]
+    );
 }

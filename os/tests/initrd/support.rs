@@ -60,7 +60,10 @@ impl Case {
     /// The paths in the pieces of a file, in their order.
     pub fn paths(&self, name: &str) -> Vec<String> {
         let pieces = self.inspect(name).pieces.into_iter();
-        pieces.flat_map(|piece| piece.entries).map(|entry| entry.path).collect()
+        pieces
+            .flat_map(|piece| piece.entries)
+            .map(|entry| entry.path)
+            .collect()
     }
 
     /// Unpacks an archive that is not compressed with GNU cpio into the folder `into`.

@@ -6,6 +6,7 @@
 
 mod convert;
 pub(crate) mod floor;
+mod initrd;
 pub(crate) mod job;
 mod ours;
 mod report;
@@ -93,6 +94,7 @@ fn jobs(
     if !baselines_only {
         jobs.extend(several::jobs(root, programs, work)?);
         jobs.extend(convert::jobs(root, programs, work)?);
+        jobs.extend(initrd::jobs(root, programs, work)?);
     }
     Ok(jobs)
 }
@@ -144,5 +146,6 @@ fn comparisons() -> Vec<Comparison> {
     let mut comparisons = pairs.to_vec();
     comparisons.extend(several::comparisons());
     comparisons.extend(convert::comparisons());
+    comparisons.extend(initrd::comparisons());
     comparisons
 }
