@@ -17,7 +17,7 @@ done
 echo "sticky: $(stat -c %a /tmp)"
 echo "hard: $(stat -c %h /etc/motd)"
 echo "root: $(getent passwd root)"
-/usr/sbin/modprobe ext4 && echo "kmod: $(grep -c '^jbd2 ' /proc/modules)"
+/usr/sbin/modprobe btrfs && echo "kmod: $(grep -c '^raid6_pq ' /proc/modules)"
 busybox modprobe virtio_net && echo "busybox: $(grep -c '^virtio_net ' /proc/modules)"
 echo "device: $(stat -c %t:%T /dev/null-of-ours)"
 echo finished
@@ -34,12 +34,12 @@ fn the_kernel_unpacks_every_compression_and_runs_what_is_there() {
     let file = |name: &str, segment: &str| {
         format!("[[{segment}file]]\npath = \"/from-{name}\"\ntext = \"yes\"\n")
     };
-    let big = "0123456789 padding so that there is more than one block\n".repeat(400_000);
+    let big = "0123456789 padding so that there is more than one block\n".repeat(200_000);
     case.write("big", big);
     let text = [
         format!("sysroot = {:?}\nmicrocode = [\"amd.bin\"]\nnss = true\n", debian.tree.display().to_string()),
         "binaries = [\"/usr/bin/getent\", \"/usr/sbin/modprobe\", \"/etc/passwd\", \"/usr/bin/stat\"]\n".to_owned(),
-        "modules = [\"ext4\", \"virtio_net\"]\n".to_owned(),
+        "modules = [\"btrfs\", \"virtio_net\"]\n".to_owned(),
         file("gzip", ""),
         "[[file]]\npath = \"/init\"\nsource = \"init\"\nmode = \"0755\"\n".to_owned(),
         "[[file]]\npath = \"/etc/motd\"\ntext = \"hi\"\n".to_owned(),

@@ -126,10 +126,7 @@ fn everything_a_description_can_name_is_there() {
         fs::read_link(top.join("etc/link")).unwrap().to_str(),
         Some("motd")
     );
-    assert_eq!(
-        (meta("etc/link").mtime(), meta("etc/motd").mtime()),
-        (1_234_567, 1_234_567)
-    );
+    assert_eq!(meta("etc/motd").mtime(), 1_234_567);
 }
 
 #[test]
@@ -182,27 +179,17 @@ fn busybox_goes_by_the_names_it_lists_itself() {
 fn a_sysroot_may_be_an_archive_and_services_are_found_in_it() {
     let case = Case::new();
     let root = &debian_root().tree;
-    let folders = [
-        "etc",
-        "bin",
-        "lib",
-        "lib64",
-        "usr/bin/getent",
-        "usr/lib/x86_64-linux-gnu",
-        "usr/lib64",
-    ];
-    let folders = folders
-        .into_iter()
-        .filter(|path| root.join(path).symlink_metadata().is_ok());
-    let mut tar = Command::new("tar");
-    tar.arg("-C")
+    let pack = "cd \"$1\" && tar -cf \"$2\" etc/nsswitch.conf bin lib lib64 usr/lib64 usr/bin/getent \
+        usr/lib/x86_64-linux-gnu/ld-linux* usr/lib/x86_64-linux-gnu/libc.so.6 usr/lib/x86_64-linux-gnu/libnss_*";
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", pack, "sh"])
         .arg(root)
-        .args(["--exclude=*/modules", "--exclude=*.a", "-cf"])
         .arg(case.path("root.tar"));
-    assert!(tar.args(folders).status().unwrap().success());
+    assert!(shell.status().unwrap().success());
     let text = |sysroot: &str| {
         format!(
-            "sysroot = {sysroot:?}\ncompression = \"none\"\nnss = true\nbinaries = [\"/usr/bin/getent\"]"
+            "sysroot = {sysroot:?}\ncompression = \"none\"\nsource-date-epoch = 0\nnss = true\nbinaries = [\"/usr/bin/getent\"]"
         )
     };
     case.build(&text(&root.display().to_string()), "folder");

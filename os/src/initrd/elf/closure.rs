@@ -5,7 +5,7 @@
 //! both kinds of paths for the same, up to the program, then those of `/etc/ld-musl-ARCH.path`. What has no ELF header of
 //! the same machine is passed over, as loaders do it. The environment (`LD_LIBRARY_PATH`) has no part in it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use kurmadisk::formats::map::DiskMap;
@@ -101,21 +101,11 @@ impl<'a> Resolver<'a> {
             object: Rc::new(object),
             by: None,
         }];
-        let mut known: HashMap<Vec<u8>, ()> = HashMap::new();
+        let mut known: HashSet<Vec<u8>> = HashSet::new();
         let mut at = 0;
         while at < list.len() {
-            let mut wanted: Vec<(Vec<u8>, bool)> = Vec::new();
-            let asks = Rc::clone(&list[at].object);
-            wanted.extend(asks.needed.iter().map(|name| (name.clone(), true)));
-            if self.with_opened {
-                let opened = asks.opened.iter().flatten();
-                wanted.extend(opened.map(|name| (name.clone().into_bytes(), false)));
-            }
-            if at == 0 {
-                wanted.extend(opened.iter().map(|name| (name.clone(), false)));
-            }
-            for (name, is_needed) in wanted {
-                if known.contains_key(&name) || is_the_loader(loader.as_deref(), &name) {
+            for (name, is_needed) in self.wanted(&list[at], at == 0, opened) {
+                if is_the_loader(loader.as_deref(), &name) || known.contains(&name) {
                     continue;
                 }
                 let mut search = Search {
@@ -124,32 +114,49 @@ impl<'a> Resolver<'a> {
                     loader: loader.as_deref(),
                     searched: Vec::new(),
                 };
-                let found = search.find(self, &name)?;
-                let Some((path, object, by_cache)) = found else {
-                    if is_needed {
+                match search.find(self, &name)? {
+                    Some((path, object, by_cache)) => {
+                        closure.needs_cache |= by_cache;
+                        known.insert(name);
+                        known.extend(object.soname.clone());
+                        if list.iter().all(|loaded| loaded.path != path) {
+                            closure.paths.push(path.clone());
+                            let by = Some(at);
+                            list.push(Loaded { path, object, by });
+                        }
+                    }
+                    None if is_needed => {
                         return Err(ElfError::Library {
                             path: shown(&list[at].path),
                             library: String::from_utf8_lossy(&name).into_owned(),
                             searched: search.searched,
                         });
                     }
-                    continue;
-                };
-                known.insert(name, ());
-                closure.needs_cache |= by_cache;
-                let is_known = list.iter().any(|loaded| loaded.path == path);
-                if let Some(soname) = &object.soname {
-                    known.insert(soname.clone(), ());
-                }
-                if !is_known {
-                    closure.paths.push(path.clone());
-                    let by = Some(at);
-                    list.push(Loaded { path, object, by });
+                    None => {}
                 }
             }
             at += 1;
         }
         Ok(closure)
+    }
+
+    /// The libraries that something asks for, and whether it can't do without.
+    fn wanted(
+        &self,
+        loaded: &Loaded,
+        is_program: bool,
+        opened: &[Vec<u8>],
+    ) -> Vec<(Vec<u8>, bool)> {
+        let needed = loaded.object.needed.iter();
+        let mut wanted: Vec<_> = needed.map(|name| (name.clone(), true)).collect();
+        if self.with_opened {
+            let opened = loaded.object.opened.iter().flatten();
+            wanted.extend(opened.map(|name| (name.clone().into_bytes(), false)));
+        }
+        if is_program {
+            wanted.extend(opened.iter().map(|name| (name.clone(), false)));
+        }
+        wanted
     }
 
     fn loader(

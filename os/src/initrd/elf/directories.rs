@@ -64,33 +64,47 @@ fn is_folder(text: &[u8]) -> bool {
 pub(super) fn expand(text: &[u8], object: &[u8], machine: Machine) -> Vec<Vec<u8>> {
     let (triplet, platform) = names(machine);
     let origin = [b"/", split(object).0].concat();
-    let mut all = replace(&[text.to_vec()], "ORIGIN", &[&origin]);
-    let lib = format!("lib/{triplet}");
-    let libs: [&[u8]; 3] = [lib.as_bytes(), b"lib64", b"lib"];
-    all = replace(&all, "LIB", &libs[usize::from(triplet.is_empty())..]);
-    replace(&all, "PLATFORM", &[platform.as_bytes()])
+    let own = format!("lib/{triplet}");
+    let libs: [&[u8]; 3] = [own.as_bytes(), b"lib64", b"lib"];
+    let known = libs[usize::from(triplet.is_empty())..].iter();
+    let mut all: Vec<_> = known
+        .map(|lib| {
+            replaced(
+                text,
+                &[
+                    ("ORIGIN", &origin),
+                    ("LIB", lib),
+                    ("PLATFORM", platform.as_bytes()),
+                ],
+            )
+        })
+        .collect();
+    all.dedup();
+    all
 }
 
-fn replace(texts: &[Vec<u8>], name: &str, values: &[&[u8]]) -> Vec<Vec<u8>> {
-    let braced = format!("${{{name}}}").into_bytes();
-    let plain = format!("${name}").into_bytes();
+/// A text with its variables replaced, `$NAME` and `${NAME}` alike; a `$` before anything else stays.
+fn replaced(text: &[u8], variables: &[(&str, &[u8])]) -> Vec<u8> {
     let mut all = Vec::new();
-    for text in texts {
-        let found = [braced.as_slice(), &plain].into_iter().find_map(|token| {
-            let mut places = text.windows(token.len());
-            Some((places.position(|place| place == token)?, token.len()))
+    let mut rest = text;
+    while let Some(dollar) = rest.iter().position(|byte| *byte == b'$') {
+        all.extend(&rest[..dollar]);
+        rest = &rest[dollar + 1..];
+        let found = variables.iter().find_map(|(name, value)| {
+            let braced = format!("{{{name}}}");
+            let behind = rest.strip_prefix(braced.as_bytes());
+            let behind = behind.or_else(|| rest.strip_prefix(name.as_bytes()));
+            Some((behind?, value))
         });
-        let Some((at, len)) = found else {
-            all.push(text.clone());
-            continue;
-        };
-        for value in values {
-            let (before, after) = (&text[..at], &text[at + len..]);
-            let replaced = [before, value, after].concat();
-            // Values have no variables in them, so this ends.
-            all.extend(replace(&[replaced], name, &[value]));
+        match found {
+            Some((behind, value)) => {
+                all.extend(*value);
+                rest = behind;
+            }
+            None => all.push(b'$'),
         }
     }
+    all.extend(rest);
     all
 }
 
@@ -115,6 +129,7 @@ mod tests {
         assert_eq!(expand("/opt/lib"), ["/opt/lib"]);
         assert_eq!(expand("$ORIGIN/../lib"), ["/usr/bin/../lib"]);
         assert_eq!(expand("${ORIGIN}"), ["/usr/bin"]);
+        assert_eq!(expand("$ORIGIN$$X/$"), ["/usr/bin$$X/$"]);
         assert_eq!(
             expand("/opt/$LIB/$PLATFORM"),
             [
