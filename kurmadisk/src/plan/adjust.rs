@@ -9,7 +9,7 @@ use crate::adjust::overrides::Overrides;
 use crate::adjust::selinux::FileContexts;
 use crate::adjust::{Names, clamp_times};
 use crate::spec::{Content, FilesystemKind, ImageSpec, Located, OverrideSpec};
-use crate::tree::{Entries, Metadata, NodeKind, Tree};
+use crate::tree::{Entries, Metadata, NodeKind, Timestamp, Tree};
 
 /// Labels by the policy, then overrides, then the clamp of times, which none of those escapes.
 pub(super) fn adjust(
@@ -25,6 +25,18 @@ pub(super) fn adjust(
         label(path, &disk.partitions[root], tree, disk)?;
     }
     of_partitions(spec, disk, gathered, Some(root))
+}
+
+/// The same for a root tree without a disk around it.
+pub(super) fn alone(spec: &ImageSpec, tree: &mut Tree, time: Timestamp) -> Result<(), PlanError> {
+    if let Some(path) = &spec.file_contexts {
+        contexts(path)?.label(tree);
+    }
+    apply(&of_image(spec)?, tree, time)?;
+    if spec.source_date_epoch.is_some() {
+        clamp_times(tree, time);
+    }
+    Ok(())
 }
 
 /// Refuses what is for the root partition where there is none.
@@ -67,7 +79,7 @@ fn of_partitions(
         }
         check_fat(partition, own)?;
         overrides.extend(Overrides::from_specs(own)?);
-        apply(&overrides, tree, disk)?;
+        apply(&overrides, tree, disk.time)?;
         if spec.source_date_epoch.is_some() {
             clamp_times(tree, disk.time);
         }
@@ -99,14 +111,18 @@ fn label(
         let reason = "the root filesystem is FAT, which has no labels".to_owned();
         return Err(PlanError::Value(reason).at(path, "file-contexts"));
     }
-    let contexts = FileContexts::read(&path.value)
-        .map_err(|error| PlanError::from(error).at(path, "file-contexts"))?;
+    let contexts = contexts(path)?;
     let wanted = partition.filesystem_spec().lost_found.as_ref();
     if wanted.is_none_or(|wanted| wanted.value) && !partition.is_read_only() {
         add_lost_found(tree, disk)?;
     }
     contexts.label(tree);
     Ok(())
+}
+
+fn contexts(path: &Located<PathBuf>) -> Result<FileContexts, PlanError> {
+    FileContexts::read(&path.value)
+        .map_err(|error| PlanError::from(error).at(path, "file-contexts"))
 }
 
 /// The filesystem would add it without a label.
@@ -136,10 +152,10 @@ fn of_image(spec: &ImageSpec) -> Result<Overrides, PlanError> {
     Ok(overrides)
 }
 
-fn apply(overrides: &Overrides, tree: &mut Tree, disk: &Disk) -> Result<(), PlanError> {
+fn apply(overrides: &Overrides, tree: &mut Tree, time: Timestamp) -> Result<(), PlanError> {
     if overrides.is_empty() {
         return Ok(());
     }
     let names = Names::for_ids(tree, overrides.ids())?;
-    Ok(overrides.apply(tree, &names, disk.time)?)
+    Ok(overrides.apply(tree, &names, time)?)
 }

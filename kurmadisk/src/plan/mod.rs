@@ -17,10 +17,12 @@
 //! | `arrange` | where the partitions lie |
 //! | `bios` | the loader for BIOS machines, and where it lies |
 //! | `locate` | errors of layouts and filesystems, with the place of the value they are about |
+//! | `alone` | [`RootTree`]: a description's tree without a disk around it |
 //! | `report` | the plan as people and programs read it |
 //! | `error` | [`PlanError`] |
 
 mod adjust;
+mod alone;
 mod arrange;
 mod bios;
 mod check;
@@ -39,6 +41,7 @@ mod volumes;
 
 use uuid::Uuid;
 
+pub use alone::RootTree;
 pub use contents::Trees;
 pub use error::PlanError;
 pub use report::{FileReport, HashesReport, PartitionReport, PlanReport, VolumeReport};

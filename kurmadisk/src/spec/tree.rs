@@ -121,8 +121,13 @@ impl TreeList {
         self.0.first().map(|tree| &tree.path.place)
     }
 
+    /// Turns spans into places of the `document` it was read from.
+    pub fn locate(&mut self, document: &Document) {
+        Layer::locate(self, document);
+    }
+
     /// Makes relative paths relative to `folder`.
-    pub(super) fn resolve_paths(&mut self, folder: &Path) {
+    pub fn resolve_paths(&mut self, folder: &Path) {
         for tree in &mut self.0 {
             tree.resolve_path(folder);
             tree.changes.resolve_paths(folder);

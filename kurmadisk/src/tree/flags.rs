@@ -32,6 +32,21 @@ const NAMES: &[(&str, FileFlags)] = &[
 ];
 
 impl FileFlags {
+    /// The names by which libarchive has these flags (`archive_entry(3)`, "File Flags"), with commas between them.
+    #[must_use]
+    pub fn libarchive_names(self) -> String {
+        let known = [
+            ("sappnd", Self::APPEND),
+            ("schg", Self::IMMUTABLE),
+            ("nodump", Self::NODUMP),
+            ("noatime", Self::NOATIME),
+            ("sync", Self::SYNC),
+            ("dirsync", Self::DIRSYNC),
+        ];
+        let set = known.iter().filter(|(_, flag)| self.contains(*flag));
+        set.map(|(name, _)| *name).collect::<Vec<_>>().join(",")
+    }
+
     /// The flag of that name, as libarchive, BSD or this project calls it; [`FileFlags::NONE`] for one that Linux
     /// has no use for, and nothing for an unknown name.
     #[must_use]

@@ -4,6 +4,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `tar` | tar archives, with members that are sparse, or whose size is known at their end only |
+//! | `tree` | trees as tar archives: maps of headers, with content where it lies |
 //! | `zip` | zip archives, written strictly forward |
 //! | `deflate` | deflated streams, by several threads |
 //! | `sequence` | a place as a writer |
@@ -16,6 +17,7 @@ mod deflate;
 mod sequence;
 mod sparse;
 mod tar;
+mod tree;
 mod zip;
 
 use std::io;
@@ -23,6 +25,7 @@ use std::io;
 pub use deflate::Packing;
 pub use sparse::data_stretches;
 pub use tar::{Room, SparseMember, Tar, TarMember};
+pub use tree::{TreeTar, TreeTarError};
 pub use zip::{Zip, ZipMember};
 
 /// An archive can't hold what it was given.

@@ -191,22 +191,29 @@ fn put_map(entries: &mut [SparseEntry], map: &[(u64, u64)]) -> io::Result<()> {
     Ok(())
 }
 
-/// A name of at most 100 bytes, or one that can be divided at a `/`: at most 155 bytes before it.
 fn put_name(header: &mut Header, name: &str) -> io::Result<()> {
-    let bytes = name.as_bytes();
-    if bytes.len() <= header.name.len() {
-        header.name[..bytes.len()].copy_from_slice(bytes);
+    if fit_name(header, name.as_bytes()) {
         return Ok(());
     }
-    let mut slashes = (1..bytes.len().min(header.prefix.len() + 1)).rev();
-    let split = slashes.find(|at| bytes[*at] == b'/');
-    match split.map(|at| (&bytes[..at], &bytes[at + 1..])) {
+    Err(fault(format!("{name}: too long for a tar archive")))
+}
+
+/// Puts in a name of at most 100 bytes, or one that can be divided at a `/`: at most 155 bytes before it. Tells whether
+/// it is such a one.
+pub(super) fn fit_name(header: &mut Header, name: &[u8]) -> bool {
+    if name.len() <= header.name.len() {
+        header.name[..name.len()].copy_from_slice(name);
+        return true;
+    }
+    let mut slashes = (1..name.len().min(header.prefix.len() + 1)).rev();
+    let split = slashes.find(|at| name[*at] == b'/');
+    match split.map(|at| (&name[..at], &name[at + 1..])) {
         Some((prefix, rest)) if (1..=header.name.len()).contains(&rest.len()) => {
             header.prefix[..prefix.len()].copy_from_slice(prefix);
             header.name[..rest.len()].copy_from_slice(rest);
-            Ok(())
+            true
         }
-        _ => Err(fault(format!("{name}: too long for a tar archive"))),
+        _ => false,
     }
 }
 
