@@ -103,11 +103,6 @@ impl Described {
 fn options(args: &ImageArgs) -> Result<ImageSpec, Box<dyn Error>> {
     let path =
         |name, path: &Option<PathBuf>| path.clone().map(|path| Located::by_option(name, path));
-    let trees = |name, trees: &[OsString]| {
-        let place = Place::Option(name);
-        let trees = trees.iter().map(|text| TreeSpec::from_text(text, &place));
-        TreeList(trees.collect())
-    };
     let text =
         |name, text: &Option<String>| text.clone().map(|text| Located::by_option(name, text));
     Ok(ImageSpec {
@@ -140,6 +135,13 @@ fn options(args: &ImageArgs) -> Result<ImageSpec, Box<dyn Error>> {
     })
 }
 
+/// The trees that an option names.
+pub fn trees(name: &'static str, trees: &[OsString]) -> TreeList {
+    let place = Place::Option(name);
+    let trees = trees.iter().map(|text| TreeSpec::from_text(text, &place));
+    TreeList(trees.collect())
+}
+
 /// What the environment says where nothing else does.
 fn defaults() -> ImageSpec {
     ImageSpec {
@@ -156,7 +158,8 @@ pub fn scratch_folder() -> PathBuf {
     scratch.unwrap_or_else(std::env::temp_dir)
 }
 
-fn tree_changes(args: &TreeArgs) -> TreeChanges {
+/// How the options change trees.
+pub fn tree_changes(args: &TreeArgs) -> TreeChanges {
     let path = args.fakeroot.clone();
     let owner = args.owner.clone();
     TreeChanges {
@@ -179,7 +182,7 @@ fn flag(name: &'static str, given: bool) -> Option<Located<bool>> {
 }
 
 /// The values of an option that may be given several times; nothing when it was not given.
-fn some_of<T: Clone>(name: &'static str, values: &[T]) -> Option<Located<Vec<T>>> {
+pub fn some_of<T: Clone>(name: &'static str, values: &[T]) -> Option<Located<Vec<T>>> {
     (!values.is_empty()).then(|| Located::by_option(name, values.to_vec()))
 }
 

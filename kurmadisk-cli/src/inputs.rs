@@ -36,8 +36,13 @@ impl Inputs {
         let trees = trees.flat_map(|tree| [Some(&tree.path), tree.changes.fakeroot.as_ref()]);
         let paths = files.chain(trees.flatten()).map(|path| &path.value);
         let overrides = spec.overrides.iter().flat_map(|paths| &paths.value.0);
-        let paths = paths.chain(overrides).cloned();
-        Self::paths(paths)
+        Self::paths(paths.chain(overrides).cloned())
+    }
+
+    /// What is made from files and folders.
+    pub fn paths(paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        let (folders, files) = paths.into_iter().partition(|path| path.is_dir());
+        Self { files, folders }
     }
 
     /// An image that is made from another one, of these files, or from a block device.
@@ -46,12 +51,6 @@ impl Inputs {
             files: paths.map(Path::to_path_buf).collect(),
             folders: Vec::new(),
         }
-    }
-
-    /// Files and folders, whichever they are.
-    pub fn paths(paths: impl Iterator<Item = PathBuf>) -> Self {
-        let (folders, files) = paths.partition(|path| path.is_dir());
-        Self { files, folders }
     }
 
     /// Refuses an image that would replace what it is made from, or lie in a folder it holds.

@@ -5,10 +5,11 @@
 //! | `args` | the command line's shape; a file for each command that has several |
 //! | `describe` | options, environment and configuration file as one description |
 //! | `inputs` | what an image is made from |
-//! | `build`, `package`, `plan`, `inspect`, `convert`, `verify`, `slot`, `grow`, `uki`, `initrd` | the commands; each gives what is to be printed |
+//! | `build`, `package`, `plan`, `inspect`, `convert`, `verify`, `slot`, `grow`, `uki`, `initrd`, `aci` | the commands; each gives what is to be printed |
 //! | `output` | the file an image goes to |
 //! | `text` | tables and sizes for people |
 
+mod aci;
 mod args;
 mod build;
 mod convert;
@@ -33,7 +34,7 @@ use clap::Parser;
 use kurmadisk::formats::error::chain;
 use kurmadisk::formats::host;
 
-use args::{Args, Command, InitrdCommand};
+use args::{AciCommand, Args, Command, InitrdCommand};
 
 fn main() -> ExitCode {
     host::allow_open_files();
@@ -53,6 +54,10 @@ fn main() -> ExitCode {
             InitrdCommand::Diff(args) => return answer(initrd::diff(&args)),
             InitrdCommand::Append(args) => initrd::append(&args),
         },
+        Command::Aci {
+            command: AciCommand::Verify(args),
+        } => return answer(aci::verify(&args)),
+        Command::Aci { command } => aci::run(&command),
     };
     match said.and_then(|said| say(&said)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,5 +1,6 @@
 //! The command line's shape.
 
+mod aci;
 mod initrd;
 mod slot;
 mod uki;
@@ -15,6 +16,7 @@ use kurmadisk::layout::Size;
 use kurmadisk::spec::{SizeSpec, Target};
 use kurmadisk::verify::Platform;
 
+pub use aci::{AciBuildArgs, AciCommand, AciInspectArgs, AciRenderArgs, AciVerifyArgs};
 pub use initrd::{
     InitrdAppendArgs, InitrdBuildArgs, InitrdCommand, InitrdDiffArgs, InitrdInspectArgs,
     InitrdWriteArgs,
@@ -57,6 +59,11 @@ pub enum Command {
     Initrd {
         #[command(subcommand)]
         command: InitrdCommand,
+    },
+    /// Application container images: App Container's (ACI) and OCI's
+    Aci {
+        #[command(subcommand)]
+        command: AciCommand,
     },
 }
 

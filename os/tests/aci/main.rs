@@ -1,0 +1,1 @@
+//! Application container images, judged by other programs.
