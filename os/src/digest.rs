@@ -231,3 +231,137 @@ fn failed(path: &Path, source: io::Error) -> DigestError {
         source,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use kurmadisk_fixtures::oracle;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Files by path: content, and whether they can be executed.
+    type Files = BTreeMap<String, (Vec<u8>, bool)>;
+
+    fn write(root: &Path, files: &Files) {
+        for (name, (content, executable)) in files {
+            let path = root.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, content).unwrap();
+            let mode = if *executable { 0o750 } else { 0o640 };
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+    }
+
+    fn of(path: &Path, detail: Detail) -> Digest {
+        let mut inputs = Inputs::new("test", detail);
+        inputs.path("tree", path).unwrap();
+        inputs.finish()
+    }
+
+    fn files() -> impl Strategy<Value = Files> {
+        let content = (prop::collection::vec(0..3_u8, 0..4), any::<bool>());
+        // Files and folders have other names, so no file is a folder too.
+        prop::collection::btree_map("(d[ab]/){0,2}[abc]", content, 1..5)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn trees_have_one_digest_when_they_are_the_same(one in files(), other in files()) {
+            let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+            write(folders[0].path(), &one);
+            write(folders[1].path(), &other);
+            let [first, second] = folders.each_ref().map(|f| of(f.path(), Detail::Source));
+            prop_assert_eq!(first == second, one == other);
+            let names: Vec<_> = one.keys().rev().map(PathBuf::from).collect();
+            let some = |root: &Path| {
+                let mut inputs = Inputs::new("test", Detail::Source);
+                inputs.some_of("tree", root, &names).map(|()| inputs.finish())
+            };
+            let same = names.iter().all(|name| {
+                let name = name.to_str().unwrap();
+                one.get(name) == other.get(name)
+            });
+            let (first, second) = (some(folders[0].path()).unwrap(), some(folders[1].path()));
+            prop_assert_eq!(second.is_ok_and(|second| second == first), same);
+        }
+
+        #[test]
+        fn texts_do_not_run_into_each_other(one in texts(), other in texts()) {
+            let digest = |texts: &[(String, String)]| {
+                let mut inputs = Inputs::new("test", Detail::Source);
+                for (key, value) in texts {
+                    inputs.text(key, value);
+                }
+                inputs.finish()
+            };
+            prop_assert_eq!(digest(&one) == digest(&other), one == other);
+        }
+    }
+
+    fn texts() -> impl Strategy<Value = Vec<(String, String)>> {
+        prop::collection::vec(("[ab]{0,2}", "[ab]{0,2}"), 0..3)
+    }
+
+    #[test]
+    fn a_tree_has_more_that_counts_than_a_source() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let with_mode = |mode| {
+            fs::write(&path, "same").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let time = std::time::UNIX_EPOCH;
+            File::open(&path).unwrap().set_modified(time).unwrap();
+            [Detail::Source, Detail::Tree].map(|detail| of(&path, detail))
+        };
+        let (first, again, second) = (with_mode(0o644), with_mode(0o644), with_mode(0o600));
+        assert_eq!(first, again);
+        assert_eq!(first[0], second[0]);
+        assert_ne!(first[1], second[1]);
+        let later = std::time::UNIX_EPOCH + std::time::Duration::from_nanos(1);
+        File::open(&path).unwrap().set_modified(later).unwrap();
+        assert_ne!(of(&path, Detail::Tree), second[1]);
+        assert_eq!(of(&path, Detail::Source), second[0]);
+    }
+
+    #[test]
+    fn links_within_are_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = folder.path().join("tree");
+        fs::create_dir(&tree).unwrap();
+        symlink("../outside", tree.join("link")).unwrap();
+        let before = of(&tree, Detail::Source);
+        fs::write(folder.path().join("outside"), "now it leads somewhere").unwrap();
+        assert_eq!(of(&tree, Detail::Source), before);
+        symlink("tree", folder.path().join("by")).unwrap();
+        assert_eq!(of(&folder.path().join("by"), Detail::Source), before);
+        fs::remove_file(tree.join("link")).unwrap();
+        symlink("../elsewhere", tree.join("link")).unwrap();
+        assert_ne!(of(&tree, Detail::Source), before);
+    }
+
+    #[test]
+    fn a_file_has_the_digest_that_sha256sum_tells() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let content: Vec<_> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
+        fs::write(&path, &content).unwrap();
+        let (len, digest) = file(&path).unwrap();
+        assert_eq!(len, content.len() as u64);
+        assert_eq!(digest.to_string(), oracle::sha256(&path).unwrap());
+        assert_eq!(digest.to_string().parse(), Ok(digest));
+        assert!("abc".parse::<Digest>().is_err());
+    }
+
+    #[test]
+    fn what_is_not_there_is_named() {
+        let error = Inputs::new("test", Detail::Source)
+            .path("tree", Path::new("/no/such/tree"))
+            .unwrap_err();
+        assert_eq!(error.to_string(), "cannot read /no/such/tree");
+    }
+}

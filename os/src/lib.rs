@@ -8,6 +8,7 @@
 //! | [`aci`] | application container images, App Container's and OCI's |
 //! | [`chain`] | steps, what they need, and what of it is made already |
 //! | [`digest`] | digests of inputs, by which a step knows that it would do the same again |
+//! | [`parts`] | the tables of a manifest that [`base`] and [`component`] read |
 //! | [`run`] | other people's programs: their environment, their log, how they ended |
 //!
 //! Like [`kurmadisk`], on which all of it stands, the library never prints or exits. What runs other programs
@@ -19,5 +20,7 @@ pub mod base;
 pub mod chain;
 pub mod component;
 pub mod digest;
+mod file;
 pub mod initrd;
+pub mod parts;
 pub mod run;

@@ -9,9 +9,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum RunError {
     /// There is no such program.
-    #[error(
-        "{program} is not there: no folder of PATH has it; install it, or add its folder to PATH"
-    )]
+    #[error("{program} is not there; install it, or add its folder to PATH")]
     Missing {
         /// The name it is run by.
         program: String,

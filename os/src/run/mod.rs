@@ -12,6 +12,8 @@
 mod error;
 mod program;
 mod runner;
+#[cfg(test)]
+mod tests;
 
 pub use error::RunError;
 pub use program::Program;

@@ -1,7 +1,7 @@
 //! What is run.
 
-use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// A program with its arguments, additions to its environment, and its folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,14 +74,6 @@ impl Program {
             Some(folder) => format!("cd {} && {line}", quoted(&folder.to_string_lossy())),
             None => line,
         }
-    }
-
-    /// Its name without folders.
-    pub(super) fn name(&self) -> String {
-        let name = Path::new(&self.program).file_name();
-        name.unwrap_or(OsStr::new(""))
-            .to_string_lossy()
-            .into_owned()
     }
 }
 

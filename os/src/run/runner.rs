@@ -6,8 +6,6 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Sender, channel};
-use std::thread;
 
 use super::error::RunError;
 use super::program::Program;
@@ -81,26 +79,11 @@ impl<'a> Runner<'a> {
 
     /// Runs a program to its end, which must be a success; it reads nothing.
     pub fn run(&mut self, program: &Program) -> Result<(), RunError> {
-        let mut tail = VecDeque::new();
-        let mut child = self.start(program)?;
-        let (out, error) = (child.stdout.take(), child.stderr.take());
-        let (sender, lines) = channel();
-        thread::scope(|scope| {
-            for pipe in [out.map(boxed), error.map(boxed)].into_iter().flatten() {
-                let sender = sender.clone();
-                scope.spawn(move || pass_on(pipe, &sender));
-            }
-            drop(sender);
-            for line in lines {
-                (self.log)(&line);
-                if !line.trim().is_empty() {
-                    tail.push_back(line);
-                }
-                if tail.len() > TAIL {
-                    tail.pop_front();
-                }
-            }
-        });
+        // One pipe, so that lines keep their order.
+        let (pipe, end) = io::pipe().map_err(|source| cannot(program, source))?;
+        let also = end.try_clone().map_err(|source| cannot(program, source))?;
+        let mut child = self.start(program, also.into(), end.into())?;
+        let tail = self.pass_on(pipe);
         let status = child.wait().map_err(|source| cannot(program, source))?;
         if status.success() {
             return Ok(());
@@ -114,7 +97,7 @@ impl<'a> Runner<'a> {
 
     /// What a program prints, which must end as a success. Its standard error goes to an error only.
     pub fn output(&mut self, program: &Program) -> Result<String, RunError> {
-        let child = self.start(program)?;
+        let child = self.start(program, Stdio::piped(), Stdio::piped())?;
         let output = child.wait_with_output();
         let output = output.map_err(|source| cannot(program, source))?;
         let command = program.line();
@@ -131,9 +114,9 @@ impl<'a> Runner<'a> {
         String::from_utf8(output.stdout).map_err(|_| RunError::NoText { command })
     }
 
-    fn start(&self, program: &Program) -> Result<Child, RunError> {
+    fn start(&self, program: &Program, out: Stdio, error: Stdio) -> Result<Child, RunError> {
         let Some(path) = self.environment.find(&program.program) else {
-            let program = program.name();
+            let program = program.program.to_string_lossy().into_owned();
             return Err(RunError::Missing { program });
         };
         let mut command = Command::new(path);
@@ -143,41 +126,39 @@ impl<'a> Runner<'a> {
             .envs(&self.environment.0)
             .envs(program.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .stdout(out)
+            .stderr(error);
         if let Some(folder) = &program.folder {
             command.current_dir(folder);
         }
         command.spawn().map_err(|source| cannot(program, source))
+    }
+
+    /// Passes on each line until the pipe ends, when all who write to it are gone; gives the last ones back.
+    fn pass_on(&mut self, pipe: impl Read) -> VecDeque<String> {
+        let mut pipe = BufReader::new(pipe);
+        let mut tail = VecDeque::new();
+        let mut line = Vec::new();
+        // What can't be read any more has ended too; how the program ended is asked next.
+        while let Ok(1..) = (&mut pipe).take(MAX_LINE).read_until(b'\n', &mut line) {
+            let text = String::from_utf8_lossy(&line);
+            let text = text.trim_end_matches(['\n', '\r']);
+            // Programs that draw progress overwrite a line: its last state counts.
+            let text = text.rsplit('\r').next().unwrap_or_default();
+            (self.log)(text);
+            if !text.trim().is_empty() {
+                tail.push_back(text.to_owned());
+            }
+            if tail.len() > TAIL {
+                tail.pop_front();
+            }
+            line.clear();
+        }
+        tail
     }
 }
 
 fn cannot(program: &Program, source: io::Error) -> RunError {
     let command = program.line();
     RunError::Start { command, source }
-}
-
-fn boxed(pipe: impl Read + Send + 'static) -> Box<dyn Read + Send> {
-    Box::new(pipe)
-}
-
-/// Sends each line until the pipe ends: when all who write to it are gone.
-fn pass_on(pipe: Box<dyn Read + Send>, lines: &Sender<String>) {
-    let mut pipe = BufReader::new(pipe);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        match (&mut pipe).take(MAX_LINE).read_until(b'\n', &mut line) {
-            Ok(1..) => {}
-            // What can't be read any more has ended too; how the program ended is asked next.
-            Ok(0) | Err(_) => return,
-        }
-        let text = String::from_utf8_lossy(&line);
-        let text = text.trim_end_matches(['\n', '\r']);
-        // Programs that draw progress overwrite a line: its last state counts.
-        let text = text.rsplit('\r').next().unwrap_or_default();
-        if lines.send(text.to_owned()).is_err() {
-            return;
-        }
-    }
 }
