@@ -1,5 +1,5 @@
 //! The tasks of this checkout: `cargo xtask test`, `lint`, `inputs`, `bench`, `compare`, `soak`,
-//! `boot-matrix`.
+//! `boot-matrix`, `kernel-proof`.
 //!
 //! People and CI run the same ones. They build with cargo and run the `kurmadisk` command as a process, so
 //! they link nothing of what they test.
@@ -68,6 +68,8 @@ enum Task {
     },
     /// Boot from every kind of disk, in every memory, with a large initrd, and with the power cut a hundred times
     BootMatrix,
+    /// Compile a kernel of Debian's source by base/kernel/build.sh, and boot it: half an hour, 3 GB of disk
+    KernelProof,
     /// The benchmark's floor: read every regular file of TREE, write them all to OUT
     #[command(hide = true)]
     Floor {
@@ -90,6 +92,7 @@ fn main() -> ExitCode {
         Task::Compare { write, mke2fs } => compare::run(write, mke2fs),
         Task::Soak { names } => soak::run(names),
         Task::BootMatrix => boot_matrix(),
+        Task::KernelProof => kernel_proof(),
         Task::Floor { tree, out } => bench::floor::run(&tree, &out),
     };
     match outcome {
@@ -113,6 +116,15 @@ fn boot_matrix() -> Outcome {
     // One machine at a time: they measure moments.
     tests.args(["--", "--ignored", "--test-threads", "1"]);
     cargo::run("the boot matrix", &mut tests)
+}
+
+fn kernel_proof() -> Outcome {
+    requirements::ensure()?;
+    requirements::ensure_for_kernel()?;
+    let mut tests = cargo::cargo();
+    tests.args(["test", "-p", "kurmadisk-cli", "--test", "base"]);
+    tests.args(["--", "--ignored", "--nocapture"]);
+    cargo::run("the kernel's proof", &mut tests)
 }
 
 fn inputs() -> Outcome {

@@ -11,21 +11,31 @@ use crate::{Outcome, cargo};
 /// apt it installs the packages, elsewhere it says what is missing and fails. What the Python Package Index has is
 /// installed below `target`.
 pub(crate) fn ensure() -> Outcome {
-    /// Packages of other releases may have to give way to those that are installed first; the second
-    /// round brings them back in this release's version.
-    const ROUNDS: usize = 2;
-    let mut missing = oracle::missing();
-    let mut rounds = 0..if is_root() && has_apt() { ROUNDS } else { 0 };
-    while !missing.is_empty() {
-        rounds.next().ok_or_else(|| advice(&missing))?;
-        install(&packages(&missing))?;
-        missing = oracle::missing();
-    }
+    ensure_all(oracle::missing)?;
     for tool in oracle::PYPI_TOOLS {
         if !tool.is_installed() {
             eprintln!("== pip install {}", tool.requirement);
             tool.install()?;
         }
+    }
+    Ok(())
+}
+
+/// The same for what compiles a kernel.
+pub(crate) fn ensure_for_kernel() -> Outcome {
+    ensure_all(oracle::missing_for_kernel)
+}
+
+fn ensure_all(list: fn() -> Vec<(&'static str, &'static str)>) -> Outcome {
+    /// Packages of other releases may have to give way to those that are installed first; the second
+    /// round brings them back in this release's version.
+    const ROUNDS: usize = 2;
+    let mut missing = list();
+    let mut rounds = 0..if is_root() && has_apt() { ROUNDS } else { 0 };
+    while !missing.is_empty() {
+        rounds.next().ok_or_else(|| advice(&missing))?;
+        install(&packages(&missing))?;
+        missing = list();
     }
     Ok(())
 }
