@@ -5,13 +5,15 @@
 //! | `args` | the command line's shape; a file for each command that has several |
 //! | `describe` | options, environment and configuration file as one description |
 //! | `inputs` | what an image is made from |
-//! | `build`, `package`, `plan`, `inspect`, `convert`, `verify`, `slot`, `grow`, `uki`, `initrd`, `aci` | the commands; each gives what is to be printed |
+//! | `build`, `package`, `plan`, `inspect`, `convert`, `verify`, `slot`, `grow`, `uki`, `initrd`, `aci`, `base`, `component` | the commands; each gives what is to be printed |
 //! | `output` | the file an image goes to |
 //! | `text` | tables and sizes for people |
 
 mod aci;
 mod args;
+mod base;
 mod build;
+mod component;
 mod convert;
 mod describe;
 mod grow;
@@ -58,6 +60,8 @@ fn main() -> ExitCode {
             command: AciCommand::Verify(args),
         } => return answer(aci::verify(&args)),
         Command::Aci { command } => aci::run(&command),
+        Command::Base { command } => base::run(&command),
+        Command::Component { command } => component::run(&command),
     };
     match said.and_then(|said| say(&said)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,8 @@
 //! The command line's shape.
 
 mod aci;
+mod base;
+mod component;
 mod initrd;
 mod slot;
 mod uki;
@@ -17,6 +19,8 @@ use kurmadisk::spec::{SizeSpec, Target};
 use kurmadisk::verify::Platform;
 
 pub use aci::{AciBuildArgs, AciCommand, AciInspectArgs, AciRenderArgs, AciVerifyArgs};
+pub use base::{BaseBuildArgs, BaseCommand};
+pub use component::{ComponentArgs, ComponentBuildArgs, ComponentCommand, ComponentListArgs};
 pub use initrd::{
     InitrdAppendArgs, InitrdBuildArgs, InitrdCommand, InitrdDiffArgs, InitrdInspectArgs,
     InitrdWriteArgs,
@@ -64,6 +68,16 @@ pub enum Command {
     Aci {
         #[command(subcommand)]
         command: AciCommand,
+    },
+    /// The container images that compile a system, and its kernel
+    Base {
+        #[command(subcommand)]
+        command: BaseCommand,
+    },
+    /// Programs from their sources
+    Component {
+        #[command(subcommand)]
+        command: ComponentCommand,
     },
 }
 
