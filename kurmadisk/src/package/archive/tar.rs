@@ -20,7 +20,8 @@ const GNU_TAIL: usize = 345;
 const REGULAR: u8 = b'0';
 const SPARSE: u8 = b'S';
 
-/// A tar archive in the making. Its members are regular files of root's, with mode 0644 and one time.
+/// A tar archive in the making. Its members are regular files of root's, with one time and, unless they are given
+/// [another](Self::set_mode), mode 0644.
 ///
 /// Headers are those of POSIX `ustar`, as OVF asks for; a size from 8 GiB on is in base 256, as every program
 /// reads it. Members are written one after another; into a place that can go back, also those whose size is
@@ -32,6 +33,8 @@ pub struct Tar<O> {
     at: u64,
     /// Seconds since 1970.
     time: i64,
+    /// Permission bits of members.
+    mode: u32,
 }
 
 /// The place of a member's content that is written later.
@@ -41,7 +44,18 @@ pub struct Room(Range<u64>);
 impl<O: Output> Tar<O> {
     /// An empty archive in `out`, whose members have the time `time` (seconds since 1970).
     pub fn new(out: O, time: i64) -> Self {
-        Self { out, at: 0, time }
+        let mode = 0o644;
+        Self {
+            out,
+            at: 0,
+            time,
+            mode,
+        }
+    }
+
+    /// Gives the members that follow these permission bits.
+    pub fn set_mode(&mut self, mode: u32) {
+        self.mode = mode & 0o7777;
     }
 
     /// Adds a whole file.
@@ -125,7 +139,9 @@ impl<O: Output> Tar<O> {
     fn unsealed(&self, name: &str, len: u64) -> io::Result<Header> {
         let mut header = Header::new_zeroed();
         put_name(&mut header, name)?;
-        header.mode = *b"0000644\0";
+        header
+            .mode
+            .copy_from_slice(format!("{:07o}\0", self.mode).as_bytes());
         header.uid = *b"0000000\0";
         header.gid = *b"0000000\0";
         put_number(&mut header.size, signed(len)?);
