@@ -108,6 +108,7 @@ fn options(args: &ImageArgs) -> Result<ImageSpec, Box<dyn Error>> {
     Ok(ImageSpec {
         name: text("--name", &args.name),
         layout: text("--layout", &args.layout),
+        disk_layout: text("--disk-layout", &args.disk_layout),
         size: args.size.map(|size| Located::by_option("--size", size)),
         seed: text("--seed", &args.seed),
         source_date_epoch: source_date_epoch(args.trees.source_date_epoch)?,

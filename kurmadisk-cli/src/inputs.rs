@@ -14,29 +14,7 @@ pub struct Inputs {
 
 impl Inputs {
     pub fn of(spec: &ImageSpec) -> Self {
-        let files = [
-            &spec.kernel,
-            &spec.initrd,
-            &spec.efi_stub,
-            &spec.systemd_boot,
-            &spec.grub.folder,
-            &spec.grub.config,
-            &spec.file_contexts,
-            &spec.secure_boot.key,
-            &spec.secure_boot.certificate,
-            &spec.trees.fakeroot,
-            &spec.machine.license,
-        ];
-        let placed = spec.files.iter().map(|file| &file.source);
-        let files = files.into_iter().chain(placed).flatten();
-        let placed = spec.files.iter().map(|file| &file.tree);
-        let placed = placed.chain(spec.target.0.values().map(|target| &target.oem));
-        let trees = [&spec.root, &spec.oem].into_iter().chain(placed);
-        let trees = trees.flat_map(|trees| &trees.0);
-        let trees = trees.flat_map(|tree| [Some(&tree.path), tree.changes.fakeroot.as_ref()]);
-        let paths = files.chain(trees.flatten()).map(|path| &path.value);
-        let overrides = spec.overrides.iter().flat_map(|paths| &paths.value.0);
-        Self::paths(paths.chain(overrides).cloned())
+        Self::paths(spec.input_paths())
     }
 
     /// What is made from files and folders.

@@ -88,9 +88,13 @@ pub struct ImageArgs {
     /// count more than what the file says
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Layout of the disk: kurmaos, kurmaos-vm, efi, bios, or a file with `[disk]` and `[[partition]]`
+    /// Layout of the disk: kurmaos, kurmaos-vm, efi, bios, a file with `[disk]` and `[[partition]]`, or a
+    /// `disk_layout.json` as ChromiumOS, CoreOS and Flatcar have it
     #[arg(long, value_name = "NAME|FILE")]
     pub layout: Option<String>,
+    /// Which layout of the `disk_layout.json`, such as `vm`; `base` without it
+    #[arg(long, value_name = "NAME")]
+    pub disk_layout: Option<String>,
     /// Linux kernel
     #[arg(long, value_name = "BZIMAGE")]
     pub kernel: Option<PathBuf>,

@@ -5,6 +5,7 @@ mod common;
 
 mod bad_input;
 mod convert;
+mod disk_layout;
 mod errors;
 mod ext4;
 mod initrd;

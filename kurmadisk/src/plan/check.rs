@@ -93,6 +93,9 @@ fn filesystem(partition: &Partition) -> Result<(), PlanError> {
     if partition.spec.size.as_ref().map(|size| size.value) != Some(SizeSpec::Auto) {
         let reason = "this counts where the partition has size = \"auto\"; leave it out";
         useless(spec.free.as_ref(), "free", reason)?;
+    } else {
+        let reason = "the partition is sized for its filesystem; give the partition a size, or leave this out";
+        useless(spec.size.as_ref(), "size", reason)?;
     }
     Ok(())
 }
@@ -106,6 +109,9 @@ fn contents(disk: &Disk) -> Result<(), PlanError> {
                 let reason = "content needs a filesystem; give it a filesystem type".to_owned();
                 return Err(PlanError::Value(reason).at(content, "content"));
             }
+            let reason = "a tree needs a filesystem; give it a filesystem type";
+            useless(partition.spec.mount.as_ref(), "mount", reason)?;
+            useless(partition.spec.binds.as_ref(), "binds", reason)?;
             if partition.size == SizeSpec::Auto && partition.spec.verity.data.is_none() {
                 let reason = "without a filesystem there is nothing to size it by".to_owned();
                 return Err(PlanError::Value(reason).near(partition.spec.size.as_ref(), "size"));

@@ -10,6 +10,7 @@ use super::bios;
 use super::error::PlanError;
 use super::files;
 use super::grub;
+use super::mounts;
 use super::resolve::Disk;
 use super::signing::ProgramSigner;
 use super::trees::TreeReader;
@@ -97,6 +98,7 @@ pub(super) fn gather(
     };
     put(Content::Root, trees.root, &spec.root, "root")?;
     put(Content::Oem, trees.oem, &spec.oem, "oem")?;
+    mounts::divide(disk, &mut gathered, &made)?;
     let boot = stage_boot(spec, disk, &mut gathered, &made, os_release, late)?;
     for file in &spec.files {
         files::place(file, disk, &mut gathered, &made, reader)?;

@@ -8,6 +8,7 @@
 //! | `grub` | GRUB as a description asks for it |
 //! | `signing` | EFI programs signed |
 //! | `trees` | trees read and put over one another |
+//! | `mounts` | parts of the root tree that have partitions of their own |
 //! | `files` | single files and trees placed in them |
 //! | `adjust` | metadata changed when all is in them |
 //! | `contents` | what goes into the partitions |
@@ -32,6 +33,7 @@ mod files;
 mod grub;
 mod identity;
 mod locate;
+mod mounts;
 mod report;
 mod resolve;
 mod signing;

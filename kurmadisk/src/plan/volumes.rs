@@ -192,10 +192,23 @@ impl Context<'_> {
             }),
             Wanted::Rest | Wanted::Sectors(_) => {
                 let range = layout.byte_range(entry);
-                let size = VolumeSize::Fixed(range.end - range.start);
-                self.plan(tree, size, hidden_sectors(entry))
+                let size = self.size_within(range.end - range.start)?;
+                self.plan(tree, VolumeSize::Fixed(size), hidden_sectors(entry))
             }
         }
+    }
+
+    /// The filesystem's size in a partition of so many bytes.
+    fn size_within(self, partition: u64) -> Result<u64, PlanError> {
+        let Some(own) = &self.partition.filesystem_spec().size else {
+            return Ok(partition);
+        };
+        let bytes = own.value.bytes(self.disk.sector_size);
+        bytes.filter(|bytes| *bytes <= partition).ok_or_else(|| {
+            let reason =
+                format!("the partition has {partition} bytes, fewer than its filesystem would");
+            value(own, "size", reason)
+        })
     }
 
     fn plan(self, tree: &Tree, size: VolumeSize, hidden: u32) -> Result<Volume, PlanError> {

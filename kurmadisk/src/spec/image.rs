@@ -27,6 +27,8 @@ pub struct ImageSpec {
     pub name: Option<Located<String>>,
     /// A built-in layout's name, or the path of a file that may have all this too.
     pub layout: Option<Located<String>>,
+    /// Which of the layouts in a `disk_layout.json`; `base` without it.
+    pub disk_layout: Option<Located<String>>,
     /// The image's formats, by name.
     pub format: Option<Located<Formats>>,
     /// The image's path.
@@ -82,6 +84,7 @@ pub struct ImageSpec {
 layered!(ImageSpec {
     name,
     layout,
+    disk_layout,
     format,
     output,
     size,
@@ -220,6 +223,34 @@ impl ImageSpec {
     #[must_use]
     pub fn over(self, below: Self) -> Self {
         Layer::over(self, below)
+    }
+
+    /// Every file and folder of the host that the image is made from, but for those of layouts.
+    #[must_use]
+    pub fn input_paths(&self) -> Vec<PathBuf> {
+        let files = [
+            &self.kernel,
+            &self.initrd,
+            &self.efi_stub,
+            &self.systemd_boot,
+            &self.grub.folder,
+            &self.grub.config,
+            &self.file_contexts,
+            &self.secure_boot.key,
+            &self.secure_boot.certificate,
+            &self.trees.fakeroot,
+            &self.machine.license,
+        ];
+        let placed = self.files.iter().map(|file| &file.source);
+        let files = files.into_iter().chain(placed).flatten();
+        let placed = self.files.iter().map(|file| &file.tree);
+        let placed = placed.chain(self.target.0.values().map(|target| &target.oem));
+        let trees = [&self.root, &self.oem].into_iter().chain(placed);
+        let trees = trees.flat_map(|trees| &trees.0);
+        let trees = trees.flat_map(|tree| [Some(&tree.path), tree.changes.fakeroot.as_ref()]);
+        let paths = files.chain(trees.flatten()).map(|path| &path.value);
+        let overrides = self.overrides.iter().flat_map(|paths| &paths.value.0);
+        paths.chain(overrides).cloned().collect()
     }
 
     /// Makes relative paths relative to `folder`.

@@ -33,6 +33,14 @@ impl<T> Located<T> {
         }
     }
 
+    /// Another value at the same place.
+    pub fn beside<U>(&self, value: U) -> Located<U> {
+        Located {
+            value,
+            place: self.place.clone(),
+        }
+    }
+
     /// A value that a program set.
     pub fn by_caller(value: T) -> Self {
         Self {

@@ -10,6 +10,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `located` | [`Located`]: a value and its place |
+//! | `disk_layout` | the `disk_layout.json` of `ChromiumOS`, `CoreOS` and Flatcar |
 //! | `layer` | putting one layer over another |
 //! | `image` | [`ImageSpec`]: everything but partitions |
 //! | `partition` | [`PartitionSpec`], [`FilesystemSpec`] |
@@ -25,6 +26,8 @@
 //! | `parse` | reading TOML; the built-in layouts |
 
 mod changes;
+#[cfg(feature = "disk-layout")]
+mod disk_layout;
 mod grub;
 mod image;
 mod layer;
@@ -50,7 +53,7 @@ pub use machine::{
 pub use overrides::{OverrideSpec, XattrSpec};
 pub use parse::{BUILT_IN_LAYOUTS, Document, SpecError};
 pub use partition::{
-    Content, ErrorsSpec, FilesystemKind, FilesystemSpec, PartitionSpec, ProfileSpec,
+    Binds, Content, ErrorsSpec, FilesystemKind, FilesystemSpec, PartitionSpec, ProfileSpec,
 };
 pub use secure_boot::SecureBootSpec;
 pub use target::{

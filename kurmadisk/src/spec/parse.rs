@@ -1,5 +1,7 @@
 //! Reading descriptions: TOML files, and the layouts that are built in.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -64,6 +66,15 @@ pub enum SpecError {
 pub struct Document {
     name: Arc<str>,
     text: String,
+    /// What it was before it was edited.
+    original: Option<Original>,
+}
+
+/// What an edited text was before.
+struct Original {
+    text: String,
+    /// Where a replacement lies in the edited text, and where what it replaced did in this one.
+    edits: Vec<(Range<usize>, Range<usize>)>,
 }
 
 impl Document {
@@ -72,7 +83,37 @@ impl Document {
         Self {
             name: name.into(),
             text,
+            original: None,
         }
+    }
+
+    /// This document with `replacements` (not overlapping, in their order) in place of what was there. Places are those
+    /// of the text as it was.
+    #[must_use]
+    pub fn edited(self, replacements: &[(Range<usize>, String)]) -> Self {
+        let (mut text, mut edits, mut copied) = (String::new(), Vec::new(), 0);
+        for (range, replacement) in replacements {
+            text.push_str(self.text.get(copied..range.start).unwrap_or_default());
+            let begin = text.len();
+            text.push_str(replacement);
+            edits.push((begin..text.len(), range.clone()));
+            copied = range.end;
+        }
+        text.push_str(self.text.get(copied..).unwrap_or_default());
+        Self {
+            name: self.name,
+            text,
+            original: Some(Original {
+                text: self.text,
+                edits,
+            }),
+        }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// The file's text; it is called by its path.
@@ -97,12 +138,28 @@ impl Document {
     /// Line and column of the byte at `offset`.
     #[must_use]
     pub fn place(&self, offset: usize) -> Place {
-        let before = self.text.get(..offset).unwrap_or(&self.text);
+        let (text, offset) = match &self.original {
+            None => (&self.text, offset),
+            Some(original) => (&original.text, original.offset(offset)),
+        };
+        let before = text.get(..offset).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Place::File {
             name: Arc::clone(&self.name),
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
+        }
+    }
+}
+
+impl Original {
+    /// Where in this text is what begins at `offset` in the edited one.
+    fn offset(&self, offset: usize) -> usize {
+        let edit = self.edits.iter().rev().find(|(new, _)| new.start <= offset);
+        match edit {
+            None => offset,
+            Some((new, old)) if offset < new.end => old.start,
+            Some((new, old)) => offset - new.end + old.end,
         }
     }
 }
@@ -124,10 +181,20 @@ impl ImageSpec {
 
     fn parse(document: &Document) -> Result<Self, SpecError> {
         let mut spec: Self = document.parse()?;
-        spec.locate(document);
-        spec.check_numbers()?;
-        spec.target.check()?;
+        spec.check(document)?;
         Ok(spec)
+    }
+
+    /// Gives a description that was a part of `document` its places, and makes its relative paths relative to `folder`.
+    pub fn settle(&mut self, document: &Document, folder: &Path) -> Result<(), SpecError> {
+        self.check(document)?;
+        self.resolve_paths(folder)
+    }
+
+    fn check(&mut self, document: &Document) -> Result<(), SpecError> {
+        self.locate(document);
+        self.check_numbers()?;
+        self.target.check()
     }
 
     /// One document describes a partition once: two descriptions would silently become one.
@@ -154,45 +221,91 @@ impl ImageSpec {
     /// This description over the layout it names, if it names one; that may stand on another one.
     /// The result names none any more, and has a name of its own: the layout's if no layer gave one.
     pub fn with_layout(self) -> Result<Self, SpecError> {
+        Ok(self.with_layout_files()?.0)
+    }
+
+    /// The same, and the files that were read for it.
+    pub fn with_layout_files(self) -> Result<(Self, Vec<PathBuf>), SpecError> {
         let layout = self.layout.clone();
-        let mut spec = self.with_layout_below(&mut Vec::new())?;
+        let mut above = Above::default();
+        let mut spec = self.with_layout_below(&mut above)?;
         spec.name = spec.name.or_else(|| {
             let Located { value, place } = layout?;
             let value = Path::new(&value).file_stem()?.to_str()?.to_owned();
             Some(Located { value, place })
         });
-        Ok(spec)
+        Ok((spec, above.files))
     }
 
-    /// `above` are the files this description was named by, directly or through others.
-    fn with_layout_below(mut self, above: &mut Vec<PathBuf>) -> Result<Self, SpecError> {
+    fn with_layout_below(mut self, above: &mut Above) -> Result<Self, SpecError> {
+        let chosen = self.disk_layout.take();
         let Some(layout) = self.layout.take() else {
-            return Ok(self);
+            return match chosen {
+                Some(chosen) => Err(SpecError::Syntax {
+                    place: chosen.place,
+                    reason: "disk-layout: only a disk_layout.json has several; name one as the layout, or leave this out"
+                        .to_owned(),
+                }),
+                None => Ok(self),
+            };
         };
+        let kinds = self
+            .partitions
+            .iter()
+            .filter(|own| own.filesystem.kind.is_some());
+        let formatted = kinds.filter_map(|own| own.number.as_ref());
+        above.formatted.extend(formatted.map(|number| number.value));
         let built_in = BUILT_IN_LAYOUTS
             .iter()
             .find(|(name, _)| *name == layout.value);
-        let below = match built_in {
+        let mut below = match built_in {
             Some((name, text)) => Self::from_toml(&format!("layout {name}"), (*text).to_owned())?,
-            None => layout_file(&layout, above)?,
+            #[cfg(feature = "disk-layout")]
+            None if Path::new(&layout.value)
+                .extension()
+                .is_some_and(|ending| ending == "json") =>
+            {
+                let path = existing(&layout)?;
+                let Above { files, formatted } = above;
+                let below = super::disk_layout::read(path, chosen.as_ref(), formatted, files)?;
+                return Ok(self.over(below));
+            }
+            None => layout_file(&layout, &mut above.files)?,
         };
+        below.disk_layout = chosen.or(below.disk_layout);
         Ok(self.over(below.with_layout_below(above)?))
     }
 }
 
+/// What lies above a layout.
+#[derive(Default)]
+struct Above {
+    /// The files it was named by, directly or through others.
+    files: Vec<PathBuf>,
+    /// The partitions whose filesystem is decided already.
+    formatted: BTreeSet<u32>,
+}
+
+/// The path of the file that `layout` names.
+fn existing(layout: &Located<String>) -> Result<&Path, SpecError> {
+    let path = Path::new(&layout.value);
+    if path.is_file() {
+        return Ok(path);
+    }
+    let (place, name) = (layout.place.clone(), layout.value.clone());
+    Err(SpecError::UnknownLayout { place, name })
+}
+
 /// The file that `layout` names, unless it is one of `above`; then it is one of them.
 fn layout_file(layout: &Located<String>, above: &mut Vec<PathBuf>) -> Result<ImageSpec, SpecError> {
-    let (place, name) = (layout.place.clone(), layout.value.clone());
-    let path = Path::new(&layout.value);
-    if !path.is_file() {
-        return Err(SpecError::UnknownLayout { place, name });
-    }
+    let path = existing(layout)?;
     // The same file may be named in many ways.
     let file = path.canonicalize().map_err(|source| SpecError::Read {
         path: path.to_path_buf(),
         source,
     })?;
     if above.contains(&file) {
+        let (place, name) = (layout.place.clone(), layout.value.clone());
         return Err(SpecError::LayoutLoop { place, name });
     }
     above.push(file);

@@ -1,5 +1,7 @@
 //! Partitions and the filesystems in them.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -42,6 +44,10 @@ pub struct PartitionSpec {
     pub grow: Option<Located<bool>>,
     /// What goes into it.
     pub content: Option<Located<Content>>,
+    /// The directory of the root tree whose content goes into it instead, such as `/usr`.
+    pub mount: Option<Located<String>>,
+    /// Further directories of the root tree: what is in them goes into directories of this partition.
+    pub binds: Option<Located<Binds>>,
     /// How its content is stored.
     pub filesystem: FilesystemSpec,
     /// The hash tree in it.
@@ -64,6 +70,8 @@ layered!(
         hybrid,
         grow,
         content,
+        mount,
+        binds,
         filesystem,
         verity,
         overrides,
@@ -72,7 +80,7 @@ layered!(
 );
 
 impl PartitionSpec {
-    /// `below` without the free space it has for a size that this layer sets.
+    /// `below` without what its filesystem has for another size than this layer sets.
     fn overrule(&self, mut below: Self) -> Self {
         if self
             .size
@@ -80,6 +88,7 @@ impl PartitionSpec {
             .is_some_and(|size| size.value != SizeSpec::Auto)
         {
             below.filesystem.free = None;
+            below.filesystem.size = None;
         }
         below
     }
@@ -96,6 +105,11 @@ pub enum Content {
     /// The tree of `--oem`.
     Oem,
 }
+
+/// Directories of the root tree by those of a partition that their content goes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Binds(pub BTreeMap<String, String>);
 
 /// The kind of a filesystem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -116,6 +130,8 @@ pub struct FilesystemSpec {
     pub kind: Option<Located<FilesystemKind>>,
     /// Its label; the partition's without it.
     pub label: Option<Located<String>>,
+    /// Its size, where the partition's is larger.
+    pub size: Option<Located<Size>>,
     /// Free space when the partition's size is `auto`.
     pub free: Option<Located<FreeSpec>>,
     /// ext4: its UUID.
@@ -164,6 +180,7 @@ layered!(
     FilesystemSpec {
         kind,
         label,
+        size,
         free,
         uuid,
         block_size,
@@ -197,6 +214,7 @@ impl FilesystemSpec {
         let mut below = match (kind(self), kind(&below)) {
             (Some(FilesystemKind::Fat), Some(FilesystemKind::Ext4)) => Self {
                 label: below.label,
+                size: below.size,
                 free: below.free,
                 ..Self::default()
             },
@@ -224,6 +242,7 @@ impl FilesystemSpec {
     /// Without what only a filesystem that is written to has.
     fn without_room(self) -> Self {
         Self {
+            size: None,
             free: None,
             inodes: None,
             bytes_per_inode: None,
@@ -238,6 +257,7 @@ impl FilesystemSpec {
     /// What only a filesystem that is written to has: its name, and where it was written.
     pub(crate) fn room_keys(&self) -> impl Iterator<Item = (&'static str, Option<&Place>)> {
         let names = [
+            "size",
             "free",
             "inodes",
             "bytes-per-inode",
@@ -255,13 +275,14 @@ impl FilesystemSpec {
 
     /// Every key but the type: its name, where it was written, and for which filesystem it is when
     /// it is for one only.
-    pub(crate) fn keys(&self) -> [(&'static str, Option<&Place>, Option<FilesystemKind>); 22] {
+    pub(crate) fn keys(&self) -> [(&'static str, Option<&Place>, Option<FilesystemKind>); 23] {
         fn place<T>(key: Option<&Located<T>>) -> Option<&Place> {
             key.map(|key| &key.place)
         }
         let (ext4, fat) = (Some(FilesystemKind::Ext4), Some(FilesystemKind::Fat));
         [
             ("label", place(self.label.as_ref()), None),
+            ("size", place(self.size.as_ref()), None),
             ("free", place(self.free.as_ref()), None),
             ("uuid", place(self.uuid.as_ref()), ext4),
             ("block-size", place(self.block_size.as_ref()), ext4),

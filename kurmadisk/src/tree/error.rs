@@ -66,6 +66,15 @@ pub enum TreeError {
         /// The path.
         path: String,
     },
+    /// A file in a directory that goes elsewhere has a name outside of it too.
+    #[error(
+        "{path} is a hard link of a file that also has a name outside of the directory, and goes to another filesystem; \
+         copy it"
+    )]
+    LinkedOutside {
+        /// The path.
+        path: String,
+    },
     /// A directory of one tree meets something else of another.
     #[error(
         "/{path} is a folder in one tree and something else in the other; leave it out of one of them"

@@ -13,6 +13,7 @@
 //! | `entries` | [`Entries`] of a directory |
 //! | `edit` | names removed and replaced |
 //! | `overlay` | [`Joining`]: one tree over another |
+//! | `take` | a directory's content taken out of its tree |
 //! | `from_dir` | [`from_dir`], [`folder`]: a tree from a folder of the host |
 //! | `walk` | [`Walk`]: every name with its path |
 //! | `digest` | the digest of everything but content, for identities |
@@ -26,6 +27,7 @@ mod from_dir;
 mod mode;
 mod node;
 mod overlay;
+mod take;
 mod walk;
 mod xattr;
 
