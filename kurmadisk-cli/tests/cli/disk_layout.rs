@@ -214,7 +214,7 @@ fn another_layout_inherits_from_base() {
     assert_eq!(numbers, [1, 2, 3, 4, 7, 9]);
     let root = partitions.last().unwrap();
     assert_eq!(root["size"], 131_072 * 512);
-    assert_eq!(root["filesystem"]["kind"], "ext4");
+    assert_eq!(root["filesystem"]["type"], "ext4");
 }
 
 #[test]
@@ -307,15 +307,15 @@ fn what_cannot_be_is_refused_with_its_place() {
     let cases = [
         (
             changed("\"ext2\"", "\"btrfs\""),
-            "disk_layout.json:9:80: fs_type: btrfs is not written here; give partition 3",
+            "disk_layout.json:10:65: fs_type: btrfs is not written here; give partition 3",
         ),
         (
             changed("\"prioritize\"", "\"priority\""),
-            "disk_layout.json:10:26: features: \"priority\" is not known",
+            "disk_layout.json:11:26: features: \"priority\" is not known",
         ),
         (
             changed("\"bios\"", "\"boot\""),
-            "disk_layout.json:7:42: type: partition type \"boot\" is unknown",
+            "disk_layout.json:8:44: type: partition type \"boot\" is unknown",
         ),
         (
             changed("\"fs_inode_size\"", "\"inode_size\""),
@@ -411,7 +411,7 @@ fn a_file_on_both_sides_of_a_mount_is_refused() {
     bench.refuses(
         arguments,
         &[
-            "disk_layout.json:9:",
+            "disk_layout.json:10:82: mount",
             "/usr/one is a hard link of a file that also has a name outside",
         ],
     );

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -12,6 +13,7 @@ use super::made::Made;
 use super::standing::{Digests, blocked, reason};
 use super::step::{Context, Step};
 use super::store::Store;
+use crate::digest::Digest;
 
 /// What happens while steps are built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +91,7 @@ struct Build<'b> {
     tell: &'b (dyn Fn(Event<'_>) + Sync),
     state: Mutex<State>,
     changed: Condvar,
+    placing: Mutex<()>,
 }
 
 impl Graph<'_> {
@@ -123,6 +126,7 @@ impl Graph<'_> {
                 ..State::default()
             }),
             changed: Condvar::new(),
+            placing: Mutex::new(()),
         };
         thread::scope(|scope| {
             for _ in 0..jobs.get().min(closure.len()) {
@@ -160,8 +164,23 @@ impl Build<'_> {
     fn work(&self) {
         while let Some(step) = self.next() {
             let needs = self.graph.made_of(step, &self.state().made);
-            let result = self.make(&self.graph.steps[step], &needs);
-            self.end(step, result);
+            let make = || self.make(&self.graph.steps[step], &needs);
+            match catch_unwind(AssertUnwindSafe(make)) {
+                Ok(result) => self.end(step, result),
+                Err(panic) => {
+                    // The others must not wait for it.
+                    let source = "it panicked".into();
+                    let step_name = self.graph.steps[step].name.clone();
+                    self.end(
+                        step,
+                        Err(ChainError::Step {
+                            step: step_name,
+                            source,
+                        }),
+                    );
+                    resume_unwind(panic);
+                }
+            }
         }
     }
 
@@ -257,6 +276,23 @@ impl Build<'_> {
             step: name,
             why: &why,
         });
+        let made = self.run(step, needs, before.as_ref(), inputs);
+        // What it left, whether it is complete or not.
+        let ended = self.store.end_work(name);
+        let made = made?;
+        ended?;
+        Ok((made, true))
+    }
+
+    /// Runs a step, gives its files their names, and writes down what it made.
+    fn run(
+        &self,
+        step: &Step<'_>,
+        needs: &BTreeMap<String, Made>,
+        before: Option<&Made>,
+        inputs: BTreeMap<String, Digest>,
+    ) -> Result<Made, ChainError> {
+        let name = step.name.as_str();
         let folder = self.store.begin(name)?;
         let context = Context {
             folder: &folder,
@@ -270,16 +306,17 @@ impl Build<'_> {
             step: name.to_owned(),
             source,
         })?;
-        let commands = context
-            .commands
+        let (commands, versions) = (context.commands, context.versions);
+        let commands = commands
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        let versions = context
-            .versions
+        let versions = versions
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
+        // One at a time, so that no two can make the same file.
+        let _placing = self.placing.lock().unwrap_or_else(PoisonError::into_inner);
         let owner = |path: &str| self.owner(name, path);
-        let outputs = self.store.place(step, before.as_ref(), self.time, &owner)?;
+        let outputs = self.store.place(step, before, self.time, &owner)?;
         let made = Made {
             inputs,
             outputs,
@@ -287,7 +324,7 @@ impl Build<'_> {
             versions,
         };
         self.store.keep(name, &made)?;
-        Ok((made, true))
+        Ok(made)
     }
 
     /// The other step that made a file of this name.

@@ -171,8 +171,12 @@ impl Store {
             let file = described(&to).map_err(ChainError::io("read", &to))?;
             made.insert(path, file);
         }
-        remove_folder(&work)?;
         Ok(made)
+    }
+
+    /// Removes the folder that a step worked in.
+    pub fn end_work(&self, step: &str) -> Result<(), ChainError> {
+        remove_folder(&self.work(step))
     }
 
     /// Removes a file of the output folder, and the folders that it leaves empty.

@@ -40,6 +40,9 @@ fn a_build_goes_on_where_it_failed() {
         ["a.txt"],
         "nothing of it appears"
     );
+    let work = bench.output().join(".kurmadisk/work");
+    let left = fs::read_dir(work).unwrap().count();
+    assert_eq!(left, 0, "nothing of it is left");
     broken.store(false, Ordering::SeqCst);
     let summary = bench.build(steps(), &[]).unwrap();
     assert_eq!(
