@@ -123,6 +123,7 @@ fn host_stat(metadata: &Metadata) -> io::Result<HostStat> {
 }
 
 /// A new file in folder `dir` that has no name yet: not here.
+#[must_use]
 pub fn create_unnamed(_dir: &Path) -> Option<File> {
     None
 }

@@ -79,6 +79,7 @@ struct Original {
 
 impl Document {
     /// The text, and the name that stands for it in messages.
+    #[must_use]
     pub fn new(name: &str, text: String) -> Self {
         Self {
             name: name.into(),

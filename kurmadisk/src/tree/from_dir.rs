@@ -4,14 +4,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use kurmadisk_formats::error::SourceError;
-use kurmadisk_formats::host::{self, HostEntry, HostKind};
+use kurmadisk_formats::host::{self, HostKind};
 use kurmadisk_formats::map::{ContentId, DirId, DiskMap, Extent, FileStore, Source};
 
-use super::edit::join;
-use super::{
-    DeviceNumber, Entries, FileFlags, Metadata, NodeId, NodeKind, Timestamp, Tree, TreeError,
-};
+use super::read_ahead::{DirNumber, Listed, ReadAhead, metadata};
+use super::{DeviceNumber, Entries, NodeId, NodeKind, Tree, TreeError};
 
 /// A folder's tree, and what its nodes are on the host.
 #[derive(Clone, Debug)]
@@ -23,7 +20,8 @@ pub struct Folder {
 }
 
 /// Whether a path of a folder is left out; see [`folder`].
-pub type Skip<'a> = dyn Fn(&[u8], bool) -> bool + 'a;
+/// Several threads ask.
+pub type Skip<'a> = dyn Fn(&[u8], bool) -> bool + Sync + 'a;
 
 /// A file system of the host, and the number of an inode in it.
 pub type HostInode = (u64, u64);
@@ -49,6 +47,7 @@ pub fn folder(path: &Path, skip: &Skip<'_>) -> Result<Folder, TreeError> {
     }
     // The folder, even where its path ends in a symbolic link.
     let meta = metadata(&root, &path.join("."))?;
+    let (ahead, number) = ReadAhead::new(path, skip);
     let mut scan = Scan {
         tree: Tree::new(meta),
         inodes: vec![(root.device, root.inode)],
@@ -59,21 +58,23 @@ pub fn folder(path: &Path, skip: &Skip<'_>) -> Result<Folder, TreeError> {
     };
     scan.pending.push(PendingDir {
         node: Tree::ROOT,
+        number,
         host: path.to_path_buf(),
-        path: Vec::new(),
     });
-    while let Some(dir) = scan.pending.pop() {
-        scan.directory(&dir, skip)?;
-    }
-    Ok(scan.finish())
+    std::thread::scope(|scope| {
+        let _stop = ahead.start(scope);
+        while let Some(dir) = scan.pending.pop() {
+            scan.directory(&dir, ahead.take(dir.number)?)?;
+        }
+        Ok(scan.finish())
+    })
 }
 
-/// A directory that is to be read.
+/// A directory whose entries are to join the tree.
 struct PendingDir {
     node: NodeId,
+    number: DirNumber,
     host: PathBuf,
-    /// Its path in the tree.
-    path: Vec<u8>,
 }
 
 /// A regular file whose content joins the tree when the store is complete.
@@ -94,45 +95,39 @@ struct Scan {
 }
 
 impl Scan {
-    fn directory(&mut self, dir: &PendingDir, skip: &Skip<'_>) -> Result<(), TreeError> {
-        let entries = host::read_dir(&dir.host);
-        let mut entries = entries.map_err(|source| read_error(&dir.host, source))?;
-        entries.sort_unstable_by(|a, b| a.name_bytes().cmp(b.name_bytes()));
+    fn directory(&mut self, dir: &PendingDir, listing: Vec<Listed>) -> Result<(), TreeError> {
         let stored = self.store.add_dir(dir.host.clone());
-        for entry in entries {
-            let path = join(&dir.path, entry.name_bytes());
-            if skip(&path, entry.stat.kind == HostKind::Directory) {
-                continue;
-            }
-            let host = dir.host.join(&entry.name);
+        for listed in listing {
+            let host = dir.host.join(&listed.entry.name);
+            let directory = listed.directory;
             let node = self
-                .entry(dir.node, stored, &host, entry)
+                .entry(dir.node, stored, listed)
                 .map_err(|source| TreeError::At {
                     path: host.clone(),
                     source: Box::new(source),
                 })?;
-            if let Some(node) = node {
-                self.pending.push(PendingDir { node, host, path });
+            if let Some(number) = directory {
+                self.pending.push(PendingDir { node, number, host });
             }
         }
         Ok(())
     }
 
-    /// Adds one entry; gives the node when it is a directory to be read.
+    /// Adds one entry; gives its node.
     fn entry(
         &mut self,
         dir: NodeId,
         stored: DirId,
-        path: &Path,
-        entry: HostEntry,
-    ) -> Result<Option<NodeId>, TreeError> {
+        Listed { entry, details, .. }: Listed,
+    ) -> Result<NodeId, TreeError> {
         let stat = &entry.stat;
         let shared = stat.links > 1 && stat.kind != HostKind::Directory;
         let inode = (stat.device, stat.inode);
         if shared && let Some(node) = self.linked.get(&inode) {
             self.tree.link(dir, entry.name_bytes(), *node)?;
-            return Ok(None);
+            return Ok(*node);
         }
+        let details = details?;
         let device = DeviceNumber {
             major: stat.major,
             minor: stat.minor,
@@ -140,39 +135,27 @@ impl Scan {
         let kind = match stat.kind {
             HostKind::Directory => NodeKind::Directory(Entries::new()),
             HostKind::File => NodeKind::File(DiskMap::new(stat.len)),
-            HostKind::Symlink => NodeKind::Symlink(
-                host::read_link(path)
-                    .map_err(|source| read_error(path, source))?
-                    .into(),
-            ),
+            HostKind::Symlink => NodeKind::Symlink(details.target.into()),
             HostKind::CharDevice => NodeKind::CharDevice(device),
             HostKind::BlockDevice => NodeKind::BlockDevice(device),
             HostKind::Fifo => NodeKind::Fifo,
             HostKind::Socket => NodeKind::Socket,
         };
-        let meta = metadata(stat, path)?;
-        let node = self.tree.add(dir, entry.name_bytes(), meta, kind)?;
+        let node = self.tree.add(dir, entry.name_bytes(), details.meta, kind)?;
         self.inodes.push(inode);
         if shared {
             self.linked.insert(inode, node);
         }
-        match stat.kind {
-            HostKind::Directory => Ok(Some(node)),
-            HostKind::File if stat.len > 0 => {
-                let counted = !self.tree.node(node).meta.xattrs.is_empty();
-                let data = data_ranges(path, stat, counted)?;
-                let len = stat.len;
-                let content = self.store.add_file(stored, entry.name, stat.stamp());
-                self.files.push(PendingFile {
-                    node,
-                    content,
-                    len,
-                    data,
-                });
-                Ok(None)
-            }
-            _ => Ok(None),
+        if stat.kind == HostKind::File && stat.len > 0 {
+            let content = self.store.add_file(stored, entry.name, stat.stamp());
+            self.files.push(PendingFile {
+                node,
+                content,
+                len: stat.len,
+                data: details.data,
+            });
         }
+        Ok(node)
     }
 
     fn finish(mut self) -> Folder {
@@ -202,42 +185,7 @@ impl Scan {
     }
 }
 
-/// Where a file has data. Only one that occupies less than its size can have holes, or one whose extended
-/// attributes are `counted` with what it occupies.
-fn data_ranges(
-    path: &Path,
-    stat: &host::HostStat,
-    counted: bool,
-) -> Result<Vec<std::ops::Range<u64>>, TreeError> {
-    if stat.allocated >= stat.len && !counted {
-        return Ok(std::iter::once(0..stat.len).collect());
-    }
-    let read_error = |source| read_error(path, source);
-    let file = host::open_regular(path).map_err(read_error)?;
-    if host::stamp(&file).map_err(read_error)? != stat.stamp() {
-        let path = path.to_path_buf();
-        return Err(SourceError::Changed { path }.into());
-    }
-    host::data_ranges(&file, stat.len).map_err(read_error)
-}
-
-fn metadata(stat: &host::HostStat, path: &Path) -> Result<Metadata, TreeError> {
-    let attributes =
-        host::attributes(path, stat.kind).map_err(|source| read_error(path, source))?;
-    Ok(Metadata {
-        mode: stat.mode,
-        uid: stat.uid,
-        gid: stat.gid,
-        mtime: Timestamp {
-            seconds: stat.mtime_seconds,
-            nanos: stat.mtime_nanos,
-        },
-        xattrs: attributes.xattrs.into_iter().collect(),
-        flags: FileFlags::from_bits(attributes.flags),
-    })
-}
-
-fn read_error(path: &Path, source: std::io::Error) -> TreeError {
+pub(super) fn read_error(path: &Path, source: std::io::Error) -> TreeError {
     TreeError::Read {
         path: path.to_path_buf(),
         source,

@@ -15,6 +15,7 @@
 //! | `overlay` | [`Joining`]: one tree over another |
 //! | `take` | a directory's content taken out of its tree |
 //! | `from_dir` | [`from_dir`], [`folder`]: a tree from a folder of the host |
+//! | `read_ahead` | what `from_dir` puts together, read by several threads |
 //! | `walk` | [`Walk`]: every name with its path |
 //! | `digest` | the digest of everything but content, for identities |
 
@@ -27,6 +28,7 @@ mod from_dir;
 mod mode;
 mod node;
 mod overlay;
+mod read_ahead;
 mod take;
 mod walk;
 mod xattr;
