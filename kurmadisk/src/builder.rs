@@ -120,6 +120,13 @@ impl Builder {
         self
     }
 
+    /// GRUB as the loader, from the folder of its installation, such as `/usr/lib/grub`.
+    #[must_use]
+    pub fn grub(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.spec.grub.folder = set(folder.into());
+        self
+    }
+
     /// Signs what UEFI firmware starts with an RSA key and its certificate, both PEM.
     #[must_use]
     pub fn sign_with(mut self, key: impl Into<PathBuf>, certificate: impl Into<PathBuf>) -> Self {

@@ -8,6 +8,7 @@ mod convert;
 mod disk_layout;
 mod errors;
 mod ext4;
+mod grub;
 mod initrd;
 mod layers;
 mod options;

@@ -285,7 +285,8 @@ impl<'a> Staging<'a> {
         bios: bool,
     ) -> Result<Option<PcCore>, BootError> {
         let title = text::title(given.os_release);
-        let entries = Entries::new(&title, given.cmdline).map_err(BootError::GrubCommandLine)?;
+        let entries = Entries::new(&title, given.cmdline, !grub.slots.is_empty())
+            .map_err(BootError::GrubCommandLine)?;
         if let Some(core) = grub.efi_core(&entries).map_err(BootError::Grub)? {
             self.put(FALLBACK_PATH, in_memory(core)?)?;
         }

@@ -3,7 +3,7 @@
 use kurmadisk::boot::BootMethod;
 use kurmadisk::boot::grub::{Folder, Platform};
 use kurmadisk::formats::read_at::ReadAt;
-use kurmadisk_fixtures::oracle::{grub_folder, grub_script_check};
+use kurmadisk_fixtures::oracle::{grub_folder, grub_script_check, openssl_key, sbverify};
 
 use crate::support::{Bench, copied, description, file, has, modules, tree};
 
@@ -88,8 +88,8 @@ fn the_boot_code_and_the_core_image_know_their_places() {
 /// The texts of the core image's memory disk.
 fn configuration(core: &[u8]) -> String {
     let at = core
-        .windows(6)
-        .position(|window| window == b"ustar\0")
+        .windows(8)
+        .position(|window| window == b"ustar\x0000")
         .unwrap()
         - 257;
     let len = std::str::from_utf8(&core[at + 124..at + 135]).unwrap();
@@ -187,4 +187,21 @@ fn the_same_disk_has_the_same_bytes() {
         head
     });
     assert!(disks[0] == disks[1]);
+}
+
+#[test]
+fn the_core_image_for_uefi_is_signed_like_any_program() {
+    let bench = Bench::new();
+    let (key, certificate) = (bench.join("own.key"), bench.join("own.pem"));
+    openssl_key(&key, &certificate, 2048, "/CN=Own").unwrap();
+    let toml =
+        description("efi", "") + "[secure-boot]\nkey = \"own.key\"\ncertificate = \"own.pem\"\n";
+    let plan = bench.plan(&toml).unwrap();
+    let program = bench.join("signed.efi");
+    std::fs::write(
+        &program,
+        file(tree(&plan, "EFI-SYSTEM"), "EFI/BOOT/BOOTX64.EFI"),
+    )
+    .unwrap();
+    sbverify(&program, &certificate).unwrap();
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{Folder, GPTPRIO, Grub, GrubError, Platform, XEN_PATH};
 use crate::boot::MAX_COMMAND_LINE;
+use crate::boot::kurmaboot::MAX_APPENDED;
 
 /// Seconds that the menu is shown.
 const TIMEOUT: u32 = 1;
@@ -51,13 +52,14 @@ pub struct Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    /// Entries with this title, for kernels with this command line.
-    pub fn new(title: &'a str, cmdline: &str) -> Result<Self, GrubError> {
+    /// Entries with this title, for kernels with this command line; with slots, whose names come behind it.
+    pub fn new(title: &'a str, cmdline: &str, slots: bool) -> Result<Self, GrubError> {
         // GRUB puts a backslash in front of them, which the kernel takes for itself.
         if let Some(character) = cmdline.chars().find(|char| ['\\', '\''].contains(char)) {
             return Err(GrubError::CommandLine { character });
         }
-        let len = BOOT_IMAGE.len() + KERNEL.len() + 1 + " ".len() + cmdline.len();
+        let appended = if slots { MAX_APPENDED } else { 0 };
+        let len = BOOT_IMAGE.len() + KERNEL.len() + 1 + " ".len() + cmdline.len() + appended;
         if len > MAX_COMMAND_LINE {
             let most = MAX_COMMAND_LINE;
             return Err(GrubError::CommandLineTooLong { len, most });

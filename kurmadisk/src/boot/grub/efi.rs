@@ -278,6 +278,8 @@ fn address(symbol: &Symbol, placed: &Placed) -> Result<u64, Fault> {
 /// place. The last block is filled to a whole page of the file.
 fn base_relocations(places: &[u32]) -> Vec<u8> {
     const HEADER: usize = 8;
+    // Whole 32-bit words are asked for; GRUB's own tool takes two.
+    const BLOCK_UNIT: usize = 8;
     let mut list = Vec::new();
     let mut blocks = places
         .chunk_by(|one, other| one / PAGE == other / PAGE)
@@ -285,7 +287,7 @@ fn base_relocations(places: &[u32]) -> Vec<u8> {
     while let Some(block) = blocks.next() {
         let start = list.len();
         let mut end = start + HEADER + 2 * block.len();
-        end = end.next_multiple_of(4);
+        end = end.next_multiple_of(BLOCK_UNIT);
         if blocks.peek().is_none() {
             end = end.next_multiple_of(PAGE as usize);
         }

@@ -57,9 +57,9 @@ pub enum GrubError {
         /// The character.
         character: char,
     },
-    /// GRUB puts the kernel's path in front, and cuts off what is too long.
+    /// GRUB puts the kernel's path in front, and leaves out what is too much.
     #[error(
-        "with the kernel's path, which GRUB puts in front, it has {len} bytes, and the kernel takes {most}; shorten it"
+        "with the kernel's path, which GRUB puts in front, and a slot's name, if there are slots, it has {len} bytes, and the kernel takes {most}; shorten it"
     )]
     CommandLineTooLong {
         /// Its length.
