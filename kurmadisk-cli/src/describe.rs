@@ -117,13 +117,19 @@ fn options(args: &ImageArgs) -> Result<ImageSpec, Box<dyn Error>> {
         cmdline: text("--cmdline", &args.cmdline),
         root: trees("--root", &args.root),
         oem: trees("--oem", &args.oem),
-        efi_stub: path("--efi-stub", &args.efi_stub),
+        efi_stub: args
+            .efi_stub
+            .clone()
+            .map(|stub| Located::by_option("--efi-stub", stub)),
         systemd_boot: path("--systemd-boot", &args.systemd_boot),
         grub: GrubSpec {
             folder: path("--grub", &args.grub),
             config: path("--grub-config", &args.grub_config),
             ..GrubSpec::default()
         },
+        boot_tries: args
+            .boot_tries
+            .map(|tries| Located::by_option("--boot-tries", tries)),
         secure_boot: SecureBootSpec {
             key: path("--sign-key", &args.sign_key),
             certificate: path("--sign-certificate", &args.sign_certificate),

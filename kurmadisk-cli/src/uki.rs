@@ -6,11 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kurmadisk::boot::authenticode::{SignatureReport, Signer, TrustedCertificate};
-use kurmadisk::boot::uki::{self, ExtraSection, ImageReport, UkiParts};
+use kurmadisk::boot::uki::{self, ExtraSection, ImageReport, Profile, SectionReport, UkiParts};
 use kurmadisk::formats::emit::write_map;
 use kurmadisk::formats::map::DiskMap;
 use kurmadisk::formats::output::NewFile;
 use kurmadisk::host_file;
+use kurmadisk::spec::EfiStub;
 
 use crate::args::{UkiBuildArgs, UkiCommand, UkiInspectArgs};
 use crate::inputs::Inputs;
@@ -28,7 +29,10 @@ pub fn run(command: &UkiCommand) -> Result<String, Box<dyn Error>> {
 
 fn build(args: &UkiBuildArgs) -> Result<String, Box<dyn Error>> {
     Inputs::files(files(args).into_iter()).check(&args.output)?;
-    let stub = host_file(&args.efi_stub)?;
+    let stub = match &args.efi_stub {
+        Some(EfiStub::File(path)) => host_file(path)?,
+        Some(EfiStub::Kurmaboot) | None => uki::own_stub()?,
+    };
     let kernel = host_file(&args.kernel)?;
     let initrds = args.initrd.iter().map(|path| host_file(path));
     let initrds = initrds.collect::<Result<Vec<_>, _>>()?;
@@ -49,6 +53,7 @@ fn build(args: &UkiBuildArgs) -> Result<String, Box<dyn Error>> {
             uname: args.uname.as_deref(),
         },
         &extra(args)?,
+        &profiles(args)?,
     )?;
     let image = match (&args.sign_key, &args.sign_certificate) {
         (Some(key), Some(certificate)) => {
@@ -78,24 +83,68 @@ fn extra(args: &UkiBuildArgs) -> Result<Vec<ExtraSection>, Box<dyn Error>> {
             extra.push(ExtraSection { name, content });
         }
     }
-    for (name, text) in [(".profile", &args.profile), (".sbat", &args.sbat)] {
+    let profile = args.profile.first().filter(|_| !has_profiles(args));
+    for (name, text) in [(".profile", profile), (".sbat", args.sbat.as_ref())] {
         if let Some(text) = text {
             extra.push(uki::text_section(name, &given_text(text)?)?);
         }
     }
-    for section in &args.section {
-        let Some((name, content)) = section.split_once(':') else {
-            return Err(format!("--section {section}: it is NAME:TEXT or NAME:@FILE").into());
-        };
-        extra.push(match content.strip_prefix('@') {
-            Some(path) => ExtraSection {
-                name: name.to_owned(),
-                content: host_file(Path::new(path))?,
-            },
-            None => uki::text_section(name, content)?,
-        });
+    for text in &args.section {
+        let section = section(text)?;
+        extra.push(
+            section.ok_or_else(|| format!("--section {text}: it is NAME:TEXT or NAME:@FILE"))?,
+        );
     }
     Ok(extra)
+}
+
+/// Whether there are sections that all profiles have in common. One profile alone has all sections.
+fn has_profiles(args: &UkiBuildArgs) -> bool {
+    args.profile.len() > 1 || !args.profile_section.is_empty()
+}
+
+/// The profiles, where there are several.
+fn profiles(args: &UkiBuildArgs) -> Result<Vec<Profile>, Box<dyn Error>> {
+    if !has_profiles(args) {
+        return Ok(Vec::new());
+    }
+    let profiles = args.profile.iter().map(|text| {
+        Ok::<_, Box<dyn Error>>(Profile {
+            description: given_text(text)?,
+            sections: Vec::new(),
+        })
+    });
+    let mut profiles = profiles.collect::<Result<Vec<_>, _>>()?;
+    for text in &args.profile_section {
+        let parts = text
+            .split_once(':')
+            .and_then(|(number, rest)| Some((number.parse::<usize>().ok()?, rest)));
+        let form = || format!("--profile-section {text}: it is N:NAME:TEXT or N:NAME:@FILE");
+        let (number, rest) = parts.ok_or_else(form)?;
+        let section = section(rest)?.ok_or_else(form)?;
+        let count = profiles.len();
+        let profile = profiles.get_mut(number).ok_or_else(|| {
+            format!(
+                "--profile-section {text}: {count} profiles are given by --profile, counted from 0"
+            )
+        })?;
+        profile.sections.push(section);
+    }
+    Ok(profiles)
+}
+
+/// The section that `NAME:TEXT` or `NAME:@FILE` says; none of what says neither.
+fn section(text: &str) -> Result<Option<ExtraSection>, Box<dyn Error>> {
+    let Some((name, content)) = text.split_once(':') else {
+        return Ok(None);
+    };
+    Ok(Some(match content.strip_prefix('@') {
+        Some(path) => ExtraSection {
+            name: name.to_owned(),
+            content: host_file(Path::new(path))?,
+        },
+        None => uki::text_section(name, content)?,
+    }))
 }
 
 /// Everything that is read, which the image must not replace.
@@ -109,20 +158,25 @@ fn files(args: &UkiBuildArgs) -> Vec<&Path> {
         &args.sign_certificate,
     ];
     let paths = options.into_iter().flatten().chain(&args.initrd);
-    let paths = paths.chain([&args.efi_stub, &args.kernel]);
-    let texts = [&args.cmdline, &args.os_release, &args.profile, &args.sbat];
-    let texts = texts.into_iter().flatten().map(String::as_str);
-    let sections = args.section.iter().filter_map(|section| {
-        let (_, content) = section.split_once(':')?;
-        Some(content)
-    });
+    let paths = paths.chain([&args.kernel]).map(PathBuf::as_path);
+    let stub = args.efi_stub.iter().filter_map(EfiStub::path);
+    let texts = [&args.cmdline, &args.os_release, &args.sbat];
+    let texts = texts
+        .into_iter()
+        .flatten()
+        .chain(&args.profile)
+        .map(String::as_str);
+    let of_profiles = args
+        .profile_section
+        .iter()
+        .filter_map(|text| text.split_once(':'));
+    let of_profiles = of_profiles.map(|(_, section)| section);
+    let sections = args.section.iter().map(String::as_str).chain(of_profiles);
+    let sections = sections.filter_map(|section| Some(section.split_once(':')?.1));
     let named = texts
         .chain(sections)
         .filter_map(|text| text.strip_prefix('@'));
-    paths
-        .map(PathBuf::as_path)
-        .chain(named.map(Path::new))
-        .collect()
+    paths.chain(stub).chain(named.map(Path::new)).collect()
 }
 
 /// The text of a key's or certificate's file.
@@ -186,11 +240,17 @@ fn describe(name: &str, report: &ImageReport) -> Result<String, std::fmt::Error>
     } else {
         "an EFI program"
     };
+    let last = report
+        .sections
+        .iter()
+        .filter_map(|section| section.profile)
+        .max();
+    let profiles = last.map_or(0, |last| last + 1);
     let mut said = format!("{name}: {kind} of {}\n", text::size(report.size));
     let mut table = Table::new(["section", "address", "offset", "bytes", "memory", "sha256"]);
     for section in &report.sections {
         table.row([
-            section.name.clone(),
+            titled(section, profiles),
             format!("{:#x}", section.address),
             format!("{:#x}", section.offset),
             section.size.to_string(),
@@ -207,12 +267,19 @@ fn describe(name: &str, report: &ImageReport) -> Result<String, std::fmt::Error>
     }
     for section in &report.sections {
         let Some(text) = &section.text else { continue };
-        writeln!(said, "\n{}:", section.name)?;
+        writeln!(said, "\n{}:", titled(section, profiles))?;
         for line in text.lines() {
             writeln!(said, "  {}", text::shown(line))?;
         }
     }
     Ok(said)
+}
+
+/// A section's name, and which of `profiles` it belongs to.
+fn titled(section: &SectionReport, profiles: usize) -> String {
+    let number = section.profile.filter(|_| profiles > 1);
+    let profile = number.map_or_else(String::new, |number| format!(" @{number}"));
+    format!("{}{profile}", section.name)
 }
 
 /// A signature in a line.

@@ -1,5 +1,6 @@
 //! A description written in Rust.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use crate::layout::Size;
@@ -106,10 +107,10 @@ impl Builder {
         self
     }
 
-    /// The UEFI stub a unified kernel image begins with.
+    /// The UEFI stub a unified kernel image begins with: a path, or `kurmaboot` for kurmadisk's own.
     #[must_use]
     pub fn efi_stub(mut self, path: impl Into<PathBuf>) -> Self {
-        self.spec.efi_stub = set(path.into());
+        self.spec.efi_stub = set(path.into().into());
         self
     }
 
@@ -124,6 +125,13 @@ impl Builder {
     #[must_use]
     pub fn grub(mut self, folder: impl Into<PathBuf>) -> Self {
         self.spec.grub.folder = set(folder.into());
+        self
+    }
+
+    /// How often systemd-boot tries the kernel before it prefers another entry.
+    #[must_use]
+    pub fn boot_tries(mut self, tries: NonZero<u8>) -> Self {
+        self.spec.boot_tries = set(tries);
         self
     }
 

@@ -15,7 +15,7 @@ use clap::{Parser, Subcommand};
 use kurmadisk::adjust::{IdRange, Owner};
 use kurmadisk::formats::image::FormatList;
 use kurmadisk::layout::Size;
-use kurmadisk::spec::{SizeSpec, Target};
+use kurmadisk::spec::{EfiStub, SizeSpec, Target};
 use kurmadisk::verify::Platform;
 
 pub use aci::{AciBuildArgs, AciCommand, AciInspectArgs, AciRenderArgs, AciVerifyArgs};
@@ -113,10 +113,10 @@ pub struct ImageArgs {
     pub oem: Vec<OsString>,
     #[command(flatten)]
     pub trees: TreeArgs,
-    /// UEFI stub, such as systemd's linuxx64.efi.stub: kernel, initrd and command line become one
-    /// unified kernel image
-    #[arg(long, value_name = "PATH")]
-    pub efi_stub: Option<PathBuf>,
+    /// UEFI stub: kernel, initrd and command line become one unified kernel image. `kurmaboot` is kurmadisk's
+    /// own; another one is a file such as systemd's linuxx64.efi.stub
+    #[arg(long, value_name = "PATH|kurmaboot")]
+    pub efi_stub: Option<EfiStub>,
     /// The systemd-boot boot manager (systemd-bootx64.efi), installed with an entry for the kernel
     #[arg(long, value_name = "PATH")]
     pub systemd_boot: Option<PathBuf>,
@@ -127,6 +127,10 @@ pub struct ImageArgs {
     /// A grub.cfg in place of the one that is made
     #[arg(long, value_name = "FILE")]
     pub grub_config: Option<PathBuf>,
+    /// How often systemd-boot tries the kernel, until a start is marked as good, before it prefers another entry:
+    /// 1 to 255
+    #[arg(long, value_name = "N")]
+    pub boot_tries: Option<NonZero<u8>>,
     /// Private key (RSA, PEM) that signs every EFI program among the boot files, for Secure Boot
     #[arg(long, value_name = "PEM")]
     pub sign_key: Option<PathBuf>,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use kurmadisk::spec::EfiStub;
 
 #[derive(Debug, Subcommand)]
 pub enum UkiCommand {
@@ -15,9 +16,9 @@ pub enum UkiCommand {
 /// A text is given itself, or as `@FILE`.
 #[derive(Debug, clap::Args)]
 pub struct UkiBuildArgs {
-    /// UEFI stub, such as systemd's linuxx64.efi.stub
-    #[arg(long, value_name = "PATH")]
-    pub efi_stub: PathBuf,
+    /// UEFI stub, such as systemd's linuxx64.efi.stub; without it, or with `kurmaboot`, kurmadisk's own
+    #[arg(long, value_name = "PATH|kurmaboot")]
+    pub efi_stub: Option<EfiStub>,
     /// Linux kernel
     #[arg(long, value_name = "BZIMAGE")]
     pub kernel: PathBuf,
@@ -45,9 +46,13 @@ pub struct UkiBuildArgs {
     /// The public key of signed PCR values (.pcrpkey)
     #[arg(long, value_name = "PEM")]
     pub pcrpkey: Option<PathBuf>,
-    /// Which profile the image is (.profile): lines of ID= and TITLE=
+    /// Which profile the image is (.profile): lines of ID= and TITLE=. Given again, the image has several profiles,
+    /// of which the first is started unless another one is asked for
     #[arg(long, value_name = "TEXT|@FILE")]
-    pub profile: Option<String>,
+    pub profile: Vec<String>,
+    /// A section of one of several profiles, which are counted from 0: `1:.cmdline:quiet`; may be given several times
+    #[arg(long, value_name = "N:NAME:TEXT|N:NAME:@FILE")]
+    pub profile_section: Vec<String>,
     /// Generations for revocation (.sbat), added to those of stub and kernel
     #[arg(long, value_name = "TEXT|@FILE")]
     pub sbat: Option<String>,

@@ -27,6 +27,8 @@ pub enum BootInput {
     Grub,
     /// The kernel's command line.
     CommandLine,
+    /// How often the boot manager tries.
+    BootTries,
 }
 
 impl BootInput {
@@ -40,6 +42,7 @@ impl BootInput {
             Self::SystemdBoot => "--systemd-boot",
             Self::Grub => "--grub",
             Self::CommandLine => "--cmdline",
+            Self::BootTries => "--boot-tries",
         }
     }
 }
@@ -53,6 +56,7 @@ impl fmt::Display for BootInput {
             Self::SystemdBoot => "the boot manager",
             Self::Grub => "GRUB",
             Self::CommandLine => "the command line",
+            Self::BootTries => "counting of tries",
         };
         write!(f, "{name} ({})", self.option())
     }
@@ -110,6 +114,12 @@ pub enum BootError {
         /// What is given.
         input: BootInput,
     },
+    /// Something is given that only a boot manager heeds.
+    #[error("{input} is done by a boot manager; name one with --systemd-boot")]
+    NoManager {
+        /// What is given.
+        input: BootInput,
+    },
     /// Something is given that needs an EFI system partition.
     #[error("{input} needs an EFI system partition, which this layout lacks; use another --layout")]
     NoEsp {
@@ -159,6 +169,7 @@ impl BootError {
             | Self::TwoLoaders { input }
             | Self::Swapped { input, .. }
             | Self::NoKernel { input }
+            | Self::NoManager { input }
             | Self::NoEsp { input } => Some(*input),
             Self::Text { .. }
             | Self::Section { .. }

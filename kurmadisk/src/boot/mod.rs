@@ -10,6 +10,8 @@
 //! | kernel, stub, boot manager | systemd-boot | the Unified Kernel Image `/EFI/Linux/kurma-a.efi` |
 //! | kernel, GRUB | [GRUB](grub) | the kernel of a slot |
 //!
+//! With tries to be counted the last two are named `kurma-a+3`, as the boot manager renames them.
+//!
 //! `/kurmaos/vmlinuz-a`, `/kurmaos/initrd-a` and `/kurmaos/cmdline` (one line) are what kurmaboot reads, and
 //! where an updater puts new ones. They lie there when it is the loader, when the disk has slots, when its
 //! BIOS half starts the disk beside another loader for UEFI, and with GRUB. Elsewhere an entry of systemd-boot refers to
@@ -24,7 +26,7 @@
 //! |---|---|
 //! | `stage` | [`stage`], [`stage_root`]: what comes where |
 //! | [`kurmaboot`] | our own loader |
-//! | [`uki`] | Unified Kernel Images from an external stub |
+//! | [`uki`] | Unified Kernel Images |
 //! | [`systemd_boot`] | the boot manager's configuration and entries |
 //! | [`grub`] | GRUB, from the files of its installation |
 //! | [`kernel`] | what a kernel's headers say, and what a file is that is none |
@@ -45,6 +47,8 @@ mod stage;
 pub mod systemd_boot;
 mod text;
 pub mod uki;
+
+use std::num::NonZero;
 
 use kurmadisk_formats::map::DiskMap;
 use serde::Serialize;
@@ -72,6 +76,8 @@ pub struct BootFiles {
     pub systemd_boot: Option<DiskMap>,
     /// GRUB; for the platforms that it has no folder of, the other loaders stay.
     pub grub: Option<Grub>,
+    /// How often the boot manager tries the kernel before it prefers another entry; without it, it doesn't count.
+    pub boot_tries: Option<NonZero<u8>>,
     /// Whether the layout has slots: those named `kurmaos`.
     pub slots: bool,
     /// Whether the layout has a place for the loader of BIOS machines.

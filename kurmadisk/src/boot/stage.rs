@@ -1,5 +1,7 @@
 //! Boot files put into the trees of partitions.
 
+use std::num::NonZero;
+
 use kurmadisk_formats::map::DiskMap;
 
 use super::grub::PcCore;
@@ -56,6 +58,10 @@ pub fn stage(esp: &mut Tree, files: &BootFiles, meta: &Metadata) -> Result<BootS
     let Some(given) = Given::new(files)? else {
         return Ok(BootSummary::default());
     };
+    if files.boot_tries.is_some() && files.systemd_boot.is_none() {
+        let input = BootInput::BootTries;
+        return Err(BootError::NoManager { input });
+    }
     let mut staging = Staging::new(esp, meta);
     let manager = files.systemd_boot.as_ref();
     let grub = files.grub.as_ref();
@@ -112,6 +118,7 @@ pub fn stage_root(
         (BootInput::EfiStub, files.efi_stub.is_some()),
         (BootInput::SystemdBoot, files.systemd_boot.is_some()),
         (BootInput::Grub, files.grub.is_some()),
+        (BootInput::BootTries, files.boot_tries.is_some()),
     ] {
         if given {
             return Err(BootError::NoEsp { input });
@@ -132,6 +139,7 @@ struct Given<'a> {
     initrd: Option<&'a DiskMap>,
     cmdline: &'a str,
     os_release: Option<&'a str>,
+    tries: Option<NonZero<u8>>,
 }
 
 impl<'a> Given<'a> {
@@ -143,6 +151,7 @@ impl<'a> Given<'a> {
                 (BootInput::EfiStub, files.efi_stub.is_some()),
                 (BootInput::SystemdBoot, files.systemd_boot.is_some()),
                 (BootInput::Grub, files.grub.is_some()),
+                (BootInput::BootTries, files.boot_tries.is_some()),
                 (BootInput::Initrd, files.initrd.is_some()),
                 (BootInput::CommandLine, !cmdline.is_empty()),
             ];
@@ -156,11 +165,23 @@ impl<'a> Given<'a> {
             kernel: Kernel::read(map).map_err(BootError::Kernel)?,
             initrd: files.initrd.as_ref(),
             cmdline,
+            tries: files.boot_tries,
             os_release: files
                 .os_release
                 .as_deref()
                 .filter(|text| text::os_release(text).is_ok()),
         }))
+    }
+}
+
+impl Given<'_> {
+    /// What the boot manager's entry for it is called, without its ending: with the tries left, where they are counted
+    /// ("Boot Loader Specification", boot counting).
+    fn entry_name(&self) -> String {
+        let left = self
+            .tries
+            .map_or_else(String::new, |left| format!("+{left}"));
+        format!("{SLOT_NAME}{left}")
     }
 }
 
@@ -225,9 +246,9 @@ impl<'a> Staging<'a> {
             uname: None,
         })?;
         if let Some(manager) = manager {
-            let name = format!("{SLOT_NAME}.efi");
+            let name = format!("{}.efi", given.entry_name());
             self.put(&format!("/EFI/Linux/{name}"), image)?;
-            self.manager(manager, name)?;
+            self.manager(manager, given, name)?;
             Ok(BootMethod::ManagedImage)
         } else {
             self.put(FALLBACK_PATH, image)?;
@@ -244,23 +265,31 @@ impl<'a> Staging<'a> {
     ) -> Result<BootMethod, BootError> {
         require_efi_stub(given)?;
         let entry = Entry {
-            name: SLOT_NAME.to_owned(),
+            name: given.entry_name(),
             title: text::title(given.os_release),
+            // The manager chooses among several by it.
+            sort_key: given.tries.map(|_| text::system_id(given.os_release)),
             version: given.kernel.release().map(str::to_owned),
             linux: places.kernel.to_owned(),
             initrd: given.initrd.map(|_| places.initrd.to_owned()),
             options: given.cmdline.to_owned(),
         };
         self.put(&entry.path(), in_memory(entry.text())?)?;
-        self.manager(manager, entry.file_name())?;
+        self.manager(manager, given, entry.file_name())?;
         Ok(BootMethod::ManagedEntry)
     }
 
-    fn manager(&mut self, manager: &DiskMap, default: String) -> Result<(), BootError> {
+    /// Where tries are counted no entry is the default: the manager shall choose another one if there is one.
+    fn manager(
+        &mut self,
+        manager: &DiskMap,
+        given: &Given<'_>,
+        entry: String,
+    ) -> Result<(), BootError> {
         systemd_boot::check(manager)?;
         let conf = LoaderConf {
             timeout: MENU_TIMEOUT,
-            default,
+            default: given.tries.is_none().then_some(entry),
         };
         self.put(LOADER_CONF_PATH, in_memory(conf.text())?)?;
         self.put(MANAGER_PATH, manager.clone())?;

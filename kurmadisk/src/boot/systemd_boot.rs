@@ -23,15 +23,18 @@ pub const MANAGER_PATH: &str = "/EFI/systemd/systemd-bootx64.efi";
 pub struct LoaderConf {
     /// Seconds for which the menu is shown; with 0 it is only shown while a key is held.
     pub timeout: u32,
-    /// The entry that is started: its file name, with wildcards if so wanted.
-    pub default: String,
+    /// The entry that is started: its file name, with wildcards if so wanted; without it the newest one that has not
+    /// failed.
+    pub default: Option<String>,
 }
 
 impl LoaderConf {
     /// The text of `loader.conf`.
     #[must_use]
     pub fn text(&self) -> String {
-        format!("timeout {}\ndefault {}\n", self.timeout, self.default)
+        let default = self.default.as_ref();
+        let default = default.map_or_else(String::new, |name| format!("default {name}\n"));
+        format!("timeout {}\n{default}", self.timeout)
     }
 }
 
@@ -44,7 +47,9 @@ pub struct Entry {
     pub name: String,
     /// What the menu shows.
     pub title: String,
-    /// The version, by which entries of the same title are sorted.
+    /// What the menu is sorted by first: entries of one system have the same.
+    pub sort_key: Option<String>,
+    /// The version, by which entries of the same key are sorted.
     pub version: Option<String>,
     /// The kernel's path.
     pub linux: String,
@@ -72,6 +77,7 @@ impl Entry {
     pub fn text(&self) -> String {
         let lines = [
             ("title", Some(self.title.as_str())),
+            ("sort-key", self.sort_key.as_deref()),
             ("version", self.version.as_deref()),
             ("linux", Some(&*self.linux)),
             ("initrd", self.initrd.as_deref()),

@@ -75,6 +75,15 @@ pub(super) fn title(os_release: Option<&str>) -> String {
     named.unwrap_or_else(|| DEFAULT_NAME.to_owned())
 }
 
+/// By what systems are told apart: `IMAGE_ID` or `ID` of os-release(5), or `linux`, as that page has it.
+pub(super) fn system_id(os_release: Option<&str>) -> String {
+    let text = os_release.unwrap_or_default();
+    let named = ["IMAGE_ID", "ID"]
+        .into_iter()
+        .find_map(|key| value(text, key));
+    named.unwrap_or_else(|| "linux".to_owned())
+}
+
 /// The last value of `key`, which must be worth showing.
 fn value(text: &str, key: &str) -> Option<String> {
     let assigned = text

@@ -16,9 +16,9 @@ use super::signing::ProgramSigner;
 use super::trees::TreeReader;
 use crate::boot::grub::{Grub, Platform};
 use crate::boot::kurmaboot::MAX_GPT_ENTRIES;
-use crate::boot::{self, BootError, BootFiles, BootInput, BootSummary};
+use crate::boot::{self, BootError, BootFiles, BootInput, BootSummary, uki};
 use crate::source::host_file;
-use crate::spec::{Content, ImageSpec, Located, Place, TreeList};
+use crate::spec::{Content, EfiStub, ImageSpec, Located, Place, TreeList};
 use crate::tree::{Metadata, NodeKind, Tree};
 
 /// Permission bits of files that are placed, where nothing else is said.
@@ -161,8 +161,9 @@ fn stage_boot(
         kernel: content(spec.kernel.as_ref(), "kernel")?,
         initrd: content(spec.initrd.as_ref(), "initrd")?,
         cmdline: format!("{}{told}", own.unwrap_or_default()),
-        efi_stub: content(spec.efi_stub.as_ref(), "efi-stub")?,
+        efi_stub: spec.efi_stub.as_ref().map(efi_stub).transpose()?,
         systemd_boot: content(spec.systemd_boot.as_ref(), "systemd-boot")?,
+        boot_tries: spec.boot_tries.as_ref().map(|tries| tries.value),
         slots: disk
             .partitions
             .iter()
@@ -206,6 +207,17 @@ fn stage_boot(
     Ok(staged)
 }
 
+/// The stub that a description names.
+fn efi_stub(stub: &Located<EfiStub>) -> Result<DiskMap, PlanError> {
+    const FIELD: &str = "efi-stub";
+    match &stub.value {
+        EfiStub::Kurmaboot => {
+            uki::own_stub().map_err(|error| PlanError::from(error).at(stub, FIELD))
+        }
+        EfiStub::File(path) => read_host_file(path).map_err(|error| error.at(stub, FIELD)),
+    }
+}
+
 /// kurmaboot keeps the table's entries in memory, and has room for so many.
 fn check_entries(spec: &ImageSpec, disk: &Disk, files: &BootFiles) -> Result<(), PlanError> {
     let by_grub = |grub: &Grub| grub.folder(Platform::X86_64Efi).is_some();
@@ -231,17 +243,17 @@ fn nothing_signed(spec: &ImageSpec, why: &str) -> PlanError {
 
 /// A boot file's error with the place it was named at.
 fn locate(spec: &ImageSpec, error: BootError) -> PlanError {
-    let (path, field) = match error.input() {
-        Some(BootInput::Initrd) => (spec.initrd.as_ref(), "initrd"),
-        Some(BootInput::EfiStub) => (spec.efi_stub.as_ref(), "efi-stub"),
-        Some(BootInput::SystemdBoot) => (spec.systemd_boot.as_ref(), "systemd-boot"),
-        Some(BootInput::Grub) => (spec.grub.folder.as_ref(), "folder"),
-        Some(BootInput::CommandLine) => {
-            return PlanError::from(error).near(spec.cmdline.as_ref(), "cmdline");
-        }
-        _ => (spec.kernel.as_ref(), "kernel"),
-    };
-    PlanError::from(error).near(path, field)
+    let input = error.input();
+    let error = PlanError::from(error);
+    match input {
+        Some(BootInput::Initrd) => error.near(spec.initrd.as_ref(), "initrd"),
+        Some(BootInput::EfiStub) => error.near(spec.efi_stub.as_ref(), "efi-stub"),
+        Some(BootInput::SystemdBoot) => error.near(spec.systemd_boot.as_ref(), "systemd-boot"),
+        Some(BootInput::Grub) => error.near(spec.grub.folder.as_ref(), "folder"),
+        Some(BootInput::BootTries) => error.near(spec.boot_tries.as_ref(), "boot-tries"),
+        Some(BootInput::CommandLine) => error.near(spec.cmdline.as_ref(), "cmdline"),
+        _ => error.near(spec.kernel.as_ref(), "kernel"),
+    }
 }
 
 pub(super) fn host_content(

@@ -1,11 +1,13 @@
 //! The description of an image.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::changes::{Paths, TreeChanges};
+use super::efi_stub::EfiStub;
 use super::grub::GrubSpec;
 use super::layer::{Layer, layered};
 use super::located::Located;
@@ -59,11 +61,13 @@ pub struct ImageSpec {
     /// Labels of the root partition for `SELinux`: a policy's `file_contexts`.
     pub file_contexts: Option<Located<PathBuf>>,
     /// UEFI stub that a unified kernel image begins with.
-    pub efi_stub: Option<Located<PathBuf>>,
+    pub efi_stub: Option<Located<EfiStub>>,
     /// The systemd-boot boot manager.
     pub systemd_boot: Option<Located<PathBuf>>,
     /// GRUB.
     pub grub: GrubSpec,
+    /// How often the boot manager tries the kernel before it prefers another entry.
+    pub boot_tries: Option<Located<NonZero<u8>>>,
     /// What signs EFI programs.
     pub secure_boot: SecureBootSpec,
     /// Folder for uncompressed copies of archives while the image is made; memory without it.
@@ -102,6 +106,7 @@ layered!(ImageSpec {
     efi_stub,
     systemd_boot,
     grub,
+    boot_tries,
     secure_boot,
     scratch,
     machine,
@@ -231,7 +236,6 @@ impl ImageSpec {
         let files = [
             &self.kernel,
             &self.initrd,
-            &self.efi_stub,
             &self.systemd_boot,
             &self.grub.folder,
             &self.grub.config,
@@ -250,7 +254,9 @@ impl ImageSpec {
         let trees = trees.flat_map(|tree| [Some(&tree.path), tree.changes.fakeroot.as_ref()]);
         let paths = files.chain(trees.flatten()).map(|path| &path.value);
         let overrides = self.overrides.iter().flat_map(|paths| &paths.value.0);
-        paths.chain(overrides).cloned().collect()
+        let stub = self.efi_stub.iter();
+        let stub = stub.filter_map(|stub| stub.value.path().map(Path::to_path_buf));
+        paths.chain(overrides).cloned().chain(stub).collect()
     }
 
     /// Makes relative paths relative to `folder`.
@@ -259,11 +265,13 @@ impl ImageSpec {
             &mut self.output,
             &mut self.kernel,
             &mut self.initrd,
-            &mut self.efi_stub,
             &mut self.systemd_boot,
             &mut self.scratch,
             &mut self.file_contexts,
         ];
+        if let Some(stub) = &mut self.efi_stub {
+            stub.value.resolve_path(folder);
+        }
         self.trees.resolve_paths(folder);
         self.grub.resolve_paths(folder);
         self.secure_boot.resolve_paths(folder);

@@ -16,6 +16,7 @@
 //! | `partition` | [`PartitionSpec`], [`FilesystemSpec`] |
 //! | `overrides` | [`OverrideSpec`], and files of them |
 //! | `changes` | [`TreeChanges`]: how they are changed |
+//! | `efi_stub` | [`EfiStub`]: what a unified kernel image begins with |
 //! | `machine` | [`MachineSpec`]: the machine around the disk, in packages |
 //! | `target` | [`Target`], [`TargetSpec`]: what packages are made for |
 //! | `grub` | [`GrubSpec`]: GRUB as the loader |
@@ -28,6 +29,7 @@
 mod changes;
 #[cfg(feature = "disk-layout")]
 mod disk_layout;
+mod efi_stub;
 mod grub;
 mod image;
 mod layer;
@@ -44,6 +46,7 @@ mod verity;
 
 pub use crate::place::Place;
 pub use changes::{IdRanges, Paths, Patterns, TreeChanges};
+pub use efi_stub::EfiStub;
 pub use grub::GrubSpec;
 pub use image::{DiskSpec, FileSpec, ImageSpec, TableKind};
 pub use located::Located;

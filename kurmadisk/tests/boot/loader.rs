@@ -1,6 +1,6 @@
 //! kurmaboot as binutils see it, and what it must not exceed.
 
-use kurmadisk::boot::kurmaboot::{bios_loader, uefi_loader};
+use kurmadisk::boot::kurmaboot::{bios_loader, uefi_loader, uefi_stub};
 use kurmadisk::table::BOOT_CODE_LEN;
 
 use crate::support::Image;
@@ -20,6 +20,25 @@ fn the_uefi_loader_is_an_image_of_one_section() {
     );
     assert_eq!(image.header("Subsystem"), 0x0a);
     assert!(image.section(".text").len() as u64 <= code);
+}
+
+/// Another one for generations, with room for those of others.
+#[test]
+fn the_stub_has_a_section_for_generations() {
+    let stub = uefi_stub().unwrap();
+    let image = Image::new(&stub);
+    let sections = image.sections();
+    let [(text, _, _), (sbat, address, offset)] = sections.as_slice() else {
+        panic!("{sections:?}");
+    };
+    assert_eq!((text.as_str(), sbat.as_str()), (".text", ".sbat"));
+    assert_eq!(address, offset);
+    assert_eq!(stub.len() as u64, offset + 0x1000);
+    assert_eq!(image.header("SizeOfImage"), address + 0x1000);
+    assert_eq!(image.header("SizeOfInitializedData"), 0x1000);
+    let generations = String::from_utf8(image.section(".sbat")).unwrap();
+    assert!(generations.starts_with("sbat,1,"), "{generations}");
+    assert!(generations.contains("\nkurmaboot,1,"), "{generations}");
 }
 
 /// Small enough to be read, and for any place: what a place changes is its number in the boot code.

@@ -48,7 +48,7 @@ proptest! {
             os_release: None,
             uname: Some("6.1"),
         };
-        let image = bytes_of(&uki::build_with(&parts, &extra).unwrap());
+        let image = bytes_of(&uki::build_with(&parts, &extra, &[]).unwrap());
 
         let mut expected: Vec<(String, Vec<u8>)> = chosen
             .iter()

@@ -1,5 +1,7 @@
 //! What comes where, and what is refused.
 
+use std::num::NonZero;
+
 use kurmadisk::boot::kurmaboot::uefi_loader;
 use kurmadisk::boot::{
     BootFiles, BootMethod, BootSummary, FALLBACK_PATH, StagedFile, stage, stage_root,
@@ -171,6 +173,46 @@ fn the_boot_manager_is_told_what_to_start() {
     assert_eq!(
         file(&tree, ENTRY),
         b"title Linux\nversion 1.0\nlinux /vmlinuz\n"
+    );
+}
+
+/// The manager chooses by what is left of the tries, so it is not told what to start.
+#[test]
+fn tries_are_in_the_names_of_what_the_manager_starts() {
+    for (stub_too, method, path) in [
+        (
+            false,
+            BootMethod::ManagedEntry,
+            "/loader/entries/kurma-a+3.conf",
+        ),
+        (true, BootMethod::ManagedImage, "/EFI/Linux/kurma-a+3.efi"),
+    ] {
+        let files = BootFiles {
+            boot_tries: NonZero::new(3),
+            ..with(files(false), stub_too, true)
+        };
+        let (tree, summary) = esp(&files);
+        assert_eq!(summary.method, method);
+        assert!(paths(&tree).iter().any(|there| there == path));
+        assert_eq!(file(&tree, CONF), b"timeout 0\n");
+        if !stub_too {
+            let entry = String::from_utf8(file(&tree, path)).unwrap();
+            assert!(entry.contains("\nsort-key kurmaos\n"), "{entry}");
+        }
+    }
+    let alone = BootFiles {
+        boot_tries: NonZero::new(3),
+        ..files(false)
+    };
+    let error = stage(&mut Tree::new(meta()), &alone, &meta()).unwrap_err();
+    assert!(
+        told(&error).contains("name one with --systemd-boot"),
+        "{error}"
+    );
+    let error = stage_root(&mut Tree::new(meta()), &alone, &meta()).unwrap_err();
+    assert!(
+        told(&error).contains("needs an EFI system partition"),
+        "{error}"
     );
 }
 

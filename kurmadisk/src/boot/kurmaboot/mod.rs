@@ -3,7 +3,8 @@
 //! It starts a Linux kernel from files on a FAT volume, which an updater may rewrite in place:
 //! `/kurmaos/vmlinuz-a`, `/kurmaos/initrd-a` and `/kurmaos/cmdline` of the boot partition. Where the disk has
 //! slots, the attributes of their partitions say which one it is (`slots`). [`bios_loader`] is for BIOS
-//! machines, [`uefi_loader`] for UEFI firmware; they say what goes wrong on the console.
+//! machines, [`uefi_loader`] for UEFI firmware; they say what goes wrong on the console. [`uefi_stub`] starts what
+//! lies in the sections of its own image, a Unified Kernel Image.
 //!
 //! `docs/boot.md` tells what an updater may do, and the messages.
 //!
@@ -15,7 +16,7 @@
 //! | `gpt` | the partition table read and rewritten |
 //! | `slots` | the slot chosen, the command line finished |
 //! | `bios` | the loader for BIOS machines |
-//! | `uefi` | the loader for UEFI firmware |
+//! | `uefi` | the loader and the stub for UEFI firmware |
 
 mod asm;
 mod bios;
@@ -31,7 +32,7 @@ use thiserror::Error;
 pub(in crate::boot) use bios::OLDEST_PROTOCOL;
 pub use bios::{BiosLoader, bios_loader};
 pub(in crate::boot) use slots::MAX_APPENDED;
-pub use uefi::uefi_loader;
+pub use uefi::{uefi_loader, uefi_stub};
 pub use vars::MAX_ENTRIES as MAX_GPT_ENTRIES;
 
 asm::labels! {

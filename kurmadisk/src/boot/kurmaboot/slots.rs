@@ -281,7 +281,7 @@ fn say_slot(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
 }
 
 /// Of the file's bytes the first line remains, without space at its end; the slot is appended, and a NUL.
-fn finish_cmdline(e: &mut Emitter, shared: Shared) -> Asm {
+pub(super) fn finish_cmdline(e: &mut Emitter, shared: Shared) -> Asm {
     let [scan, ended, spaces, trimmed] = e.labels();
     let [first, done, fits] = e.labels();
     e.place(shared.finish_cmdline)?;

@@ -13,12 +13,16 @@
 //! | others | [`SECTIONS`] has them all, in their order |
 //! | `.linux` | the kernel, last: it takes more memory than it has bytes |
 //!
+//! An image may have several profiles: each is a `.profile` behind all of that, and sections of its own behind it,
+//! which count more than those in front of the first profile. Whoever starts the image names one by `@` and its
+//! number, counted from 0, in front of the command line; nobody means `@0`.
+//!
 //! The stub's own sections come first and stay as they are. Kernel and initrd are referenced, never
 //! read; a planned image of hundreds of MiB costs a few KB.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `section` | [`SECTIONS`], [`ExtraSection`]: what an image may have besides |
+//! | `section` | [`SECTIONS`], [`ExtraSection`], [`Profile`]: what an image may have besides |
 //! | `report` | [`inspect()`]: what an image says of itself |
 
 mod report;
@@ -30,10 +34,10 @@ use super::in_memory::in_memory;
 use super::kernel::Kernel;
 use super::pe::spec::{SCN_CNT_CODE, SCN_CNT_INITIALIZED_DATA, SCN_MEM_READ};
 use super::pe::{NewSection, Pe, PeFault, append};
-use super::{BootError, BootInput, text};
+use super::{BootError, BootInput, kurmaboot, text};
 
 pub use report::{ImageReport, SectionReport, inspect};
-pub use section::{ExtraSection, SECTIONS, joined, text_section};
+pub use section::{ExtraSection, Profile, SECTIONS, joined, text_section};
 
 /// What systemd's stub says of itself in its section `.sdmagic`, and its boot manager likewise.
 pub(super) const MARK_SECTION: &str = ".sdmagic";
@@ -42,7 +46,7 @@ const BOOT_MANAGER_MARK: &[u8] = b"LoaderInfo: systemd-boot";
 /// The parts of a Unified Kernel Image.
 #[derive(Clone, Copy, Debug)]
 pub struct UkiParts<'a> {
-    /// A stub that starts what lies in its own sections, such as systemd's `linuxx64.efi.stub`.
+    /// A stub that starts what lies in its own sections: [`own_stub`], or such as systemd's `linuxx64.efi.stub`.
     pub stub: &'a DiskMap,
     /// The kernel: a bzImage with an EFI stub of its own.
     pub kernel: &'a DiskMap,
@@ -56,16 +60,26 @@ pub struct UkiParts<'a> {
     pub uname: Option<&'a str>,
 }
 
+/// kurmaboot's stub, assembled anew.
+pub fn own_stub() -> Result<DiskMap, BootError> {
+    in_memory(kurmaboot::uefi_stub()?)
+}
+
 /// The image as an extent map.
 ///
 /// Fails when stub or kernel is not what it should be, when a text cannot be handed on, or when the
 /// image would exceed 4 GiB.
 pub fn build(parts: &UkiParts<'_>) -> Result<DiskMap, BootError> {
-    build_with(parts, &[])
+    build_with(parts, &[], &[])
 }
 
-/// As [`build`], with further sections, each in its place. Generations (`.sbat`) are added to those of the stub.
-pub fn build_with(parts: &UkiParts<'_>, extra: &[ExtraSection]) -> Result<DiskMap, BootError> {
+/// As [`build`], with further sections, each in its place, and with profiles. Generations (`.sbat`) are added to those
+/// of the stub.
+pub fn build_with(
+    parts: &UkiParts<'_>,
+    extra: &[ExtraSection],
+    profiles: &[Profile],
+) -> Result<DiskMap, BootError> {
     let stub = |fault| BootError::Binary {
         input: BootInput::EfiStub,
         fault,
@@ -85,23 +99,23 @@ pub fn build_with(parts: &UkiParts<'_>, extra: &[ExtraSection]) -> Result<DiskMa
     if pe.section(".linux").is_some() {
         return Err(stub(PeFault::SectionExists(".linux".to_owned())));
     }
-    for (index, section) in extra.iter().enumerate() {
-        section.check()?;
-        if extra[..index]
-            .iter()
-            .any(|other| other.name == section.name)
-        {
-            return Err(BootError::Section {
-                name: section.name.clone(),
-                problem: "it is given twice",
-            });
-        }
+    section::check_all(extra, section::OF_PARTS)?;
+    for profile in profiles {
+        section::check_all(&profile.sections, section::OF_ALL_PROFILES)?;
     }
     let mut sections = sections(parts)?;
     let (generations, extra): (Vec<_>, Vec<_>) =
         extra.iter().partition(|section| section.name == ".sbat");
     sections.extend(extra.into_iter().map(ExtraSection::new_section));
     sections.sort_by_key(|section| section::rank(section.name));
+    let descriptions = profiles.iter().map(Profile::description_section);
+    let descriptions = descriptions.collect::<Result<Vec<_>, _>>()?;
+    for (description, profile) in descriptions.iter().zip(profiles) {
+        let mut own: Vec<_> = profile.sections.iter().collect();
+        own.sort_by_key(|section| section::rank(&section.name));
+        let all = [description].into_iter().chain(own);
+        sections.extend(all.map(ExtraSection::new_section));
+    }
     let Some(generations) = generations.first() else {
         return append(&pe, parts.stub, &sections).map_err(stub);
     };

@@ -40,6 +40,9 @@ pub struct ImageReport {
 pub struct SectionReport {
     /// Its name; what is not ASCII is escaped.
     pub name: String,
+    /// The profile that it belongs to, counted from 0; none of what lies in front of the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<usize>,
     /// Its content's length, without what fills the file's alignment.
     pub size: u64,
     /// Bytes in memory.
@@ -58,6 +61,7 @@ pub struct SectionReport {
 /// Reads all of `image`, an EFI program for x86-64.
 pub fn inspect(image: &dyn ReadAt) -> Result<ImageReport, PeFault> {
     let pe = Pe::read(image)?;
+    let mut profiles = 0_usize;
     let sections = pe.sections.iter().map(|row| {
         let (offset, size) = pe::content_range(image, row)?;
         let content = Window::new(image, offset, size).map_err(PeFault::Read)?;
@@ -67,7 +71,9 @@ pub fn inspect(image: &dyn ReadAt) -> Result<ImageReport, PeFault> {
         } else {
             None
         };
+        profiles += usize::from(name == ".profile");
         Ok(SectionReport {
+            profile: profiles.checked_sub(1),
             size,
             memory: row.virtual_size.get(),
             address: row.virtual_address.get(),

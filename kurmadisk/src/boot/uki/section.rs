@@ -6,11 +6,12 @@ use kurmadisk_formats::read_at::ReadAt;
 use super::super::in_memory::in_memory;
 use super::super::pe::spec::{SCN_CNT_INITIALIZED_DATA, SCN_MEM_READ};
 use super::super::pe::{NewSection, Pe, PeFault};
-use super::super::{BootError, BootInput, pe};
+use super::super::{BootError, BootInput, MAX_COMMAND_LINE, pe};
 
 /// Sections in the order they lie in an image, as `ukify` has it: name, and what it holds.
 ///
-/// A profile's section comes first, for the sections behind it belong to the profile.
+/// A profile's section comes first, for the sections behind it belong to the profile; of several profiles each comes
+/// behind all sections that they have in common, the kernel too.
 pub const SECTIONS: [(&str, &str); 16] = [
     (".profile", "which profile the image is (ID= and TITLE=)"),
     (".osrel", "os-release(5)"),
@@ -49,19 +50,70 @@ pub struct ExtraSection {
     pub content: DiskMap,
 }
 
+/// One of several profiles: a choice that is made when the image is started.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Which profile it is, in lines of `ID=` and `TITLE=`.
+    pub description: String,
+    /// What it has of its own.
+    pub sections: Vec<ExtraSection>,
+}
+
+impl Profile {
+    pub(super) fn description_section(&self) -> Result<ExtraSection, BootError> {
+        let section = text_section(PROFILE, &self.description)?;
+        section.check(&(&[], ""))?;
+        Ok(section)
+    }
+}
+
+/// Names that sections must not have, and why.
+pub(super) type Reserved = (&'static [&'static str], &'static str);
+
+/// What [`UkiParts`](super::UkiParts) has.
+pub(super) const OF_PARTS: &Reserved = &(
+    &[".osrel", ".cmdline", ".uname", ".initrd", ".linux"],
+    "it has an option of its own",
+);
+/// What no profile has of its own: the kernel is loaded where it lies by some stubs, which takes room behind it, and
+/// firmware asks for generations before there is a profile.
+pub(super) const OF_ALL_PROFILES: &Reserved = &(
+    &[PROFILE, ".linux", ".sbat"],
+    "no profile has one of its own",
+);
+const PROFILE: &str = ".profile";
+/// Of these an image may have several, of which the stub takes what fits the hardware.
+const REPEATED: [&str; 2] = [".dtbauto", ".efifw"];
+
+/// Refuses sections that cannot lie together.
+pub(super) fn check_all(sections: &[ExtraSection], reserved: &Reserved) -> Result<(), BootError> {
+    for (index, section) in sections.iter().enumerate() {
+        section.check(reserved)?;
+        let mut before = sections[..index].iter();
+        let again = before.any(|other| other.name == section.name);
+        if again && !REPEATED.contains(&section.name.as_str()) {
+            return Err(BootError::Section {
+                name: section.name.clone(),
+                problem: "it is given twice",
+            });
+        }
+    }
+    Ok(())
+}
+
 impl ExtraSection {
-    /// Refuses a name that no section table has, or that is for what [`UkiParts`](super::UkiParts) has already.
-    pub(super) fn check(&self) -> Result<(), BootError> {
+    /// Refuses a name that no section table has, or that is reserved.
+    fn check(&self, (reserved, why): &Reserved) -> Result<(), BootError> {
         let len = self.content.len();
         let problem = if !self.name.bytes().all(|byte| byte.is_ascii_graphic())
             || self.name.is_empty()
             || self.name.len() > MAX_NAME
         {
             "a name is at most eight characters of ASCII, such as .dtb"
-        } else if [".osrel", ".cmdline", ".uname", ".initrd", ".linux"]
-            .contains(&self.name.as_str())
-        {
-            "it has an option of its own"
+        } else if reserved.contains(&self.name.as_str()) {
+            why
+        } else if self.name == ".cmdline" && len > MAX_COMMAND_LINE as u64 {
+            "it is longer than the 2047 bytes that a kernel takes"
         } else if len == 0 {
             "it is empty; leave it out"
         } else {

@@ -29,6 +29,7 @@ pub(super) const LOAD_IMAGE: u32 = 0xc8;
 pub(super) const START_IMAGE: u32 = 0xd0;
 pub(super) const UNLOAD_IMAGE: u32 = 0xe0;
 pub(super) const STALL: u32 = 0xf8;
+pub(super) const LOCATE_PROTOCOL: u32 = 0x140;
 
 /// Status codes (appendix D).
 pub(super) const LOAD_ERROR: u64 = 0x8000_0000_0000_0001;
@@ -74,6 +75,27 @@ pub(super) const BLOCK_IO: Guid = Guid(
     0x6459,
     0x11d2,
     [0x8e, 0x39, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b],
+);
+/// 3.3, the firmware's own variables.
+pub(super) const GLOBAL_VARIABLE: Guid = Guid(
+    0x8be4_df61,
+    0x93ca,
+    0x11d2,
+    [0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c],
+);
+/// 37.7.
+pub(super) const MEMORY_ATTRIBUTE: Guid = Guid(
+    0xf456_0cf6,
+    0x40ec,
+    0x4b4a,
+    [0xa1, 0x92, 0xbf, 0x1d, 0x57, 0xd0, 0xb1, 0x89],
+);
+/// The UEFI Shell 2.2, section 2.5.
+pub(super) const SHELL_PARAMETERS: Guid = Guid(
+    0x752f_3136,
+    0x4e16,
+    0x4fdc,
+    [0xa2, 0x2a, 0xe5, 0xf4, 0x68, 0x12, 0xf4, 0xca],
 );
 /// `LINUX_EFI_INITRD_MEDIA_GUID`: the kernel's `include/linux/efi.h`.
 pub(super) const LINUX_INITRD_MEDIA: Guid = Guid(

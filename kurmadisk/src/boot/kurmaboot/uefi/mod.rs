@@ -1,24 +1,33 @@
-//! The loader for UEFI firmware of x86-64: an EFI application, for disks with sectors of any size.
+//! What UEFI firmware of x86-64 starts: the loader, for disks with sectors of any size, and the stub of Unified
+//! Kernel Images; each an EFI application.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `pe` | the headers |
 //! | `firmware` | how the firmware is called |
-//! | `disk` | the disk found, read and written |
-//! | `files` | files of the boot volume |
-//! | `linux` | kernel and initrd loaded and started |
+//! | `options` | the command line as the firmware has it |
+//! | `initrd` | the initrd offered to the kernel |
 //! | `vars` | what lies where |
+//! | of the loader: `disk` | the disk found, read and written |
+//! | `files` | files of the boot volume |
+//! | `linux` | kernel and initrd found and started |
+//! | of the stub: `stub` | its course, its image's sections, its command line |
+//! | `load` | the kernel loaded and entered |
 
 mod disk;
 mod files;
 mod firmware;
+mod initrd;
 mod linux;
+mod load;
+mod options;
 mod pe;
+mod stub;
 mod vars;
 
 use iced_x86::code_asm::{
-    AsmRegister64, dword_ptr, eax, ecx, edx, ptr, qword_ptr, r8d, r9, r12, r13, r14, r15, rax, rbp,
-    rbx, rcx, rdi, rdx, rsi, rsp,
+    AsmRegister64, CodeLabel, dword_ptr, eax, ecx, edx, ptr, qword_ptr, r8d, r9, r12, r13, r14,
+    r15, rax, rbp, rbx, rcx, rdi, rdx, rsi, rsp,
 };
 
 use self::disk::Disk;
@@ -26,10 +35,15 @@ use self::files::Files;
 use self::firmware::{
     ALLOCATE_PAGES, BOOT_SERVICES, LOAD_ERROR, STALL, boot_service, handle_protocol, wide,
 };
+use self::initrd::Initrd;
+use self::linux::Callees;
+use self::options::Options;
 use self::vars::{ANSWER, CMDLINE, ENTRIES, FIRMWARE_RSP, HEADER, LOADED_IMAGE, OTHER, PAGES};
 use super::asm::{Asm, Emitter, Mode};
 use super::console::say_line;
 use super::{KurmabootError, Shared, console, gpt, slots};
+
+pub use stub::uefi_stub;
 
 /// `AllocateMaxAddress` and `EfiLoaderData` (7.2.1).
 const MAX_ADDRESS: u32 = 1;
@@ -40,7 +54,7 @@ const READING_TIME: u32 = 3_000_000;
 /// The loader, an EFI application: what `/EFI/BOOT/BOOTX64.EFI` is.
 pub fn uefi_loader() -> Result<Vec<u8>, KurmabootError> {
     let code = code().map_err(KurmabootError::in_part("UEFI loader"))?;
-    Ok(pe::image(&code))
+    Ok(pe::image(&code, None))
 }
 
 fn code() -> Asm<Vec<u8>> {
@@ -48,7 +62,11 @@ fn code() -> Asm<Vec<u8>> {
     let shared = Shared::declare(&mut e.a);
     let disk = Disk::declare(&mut e.a);
     let files = Files::declare(&mut e.a);
-    entry(&mut e, shared, disk)?;
+    let options = Options::declare(&mut e.a);
+    let initrd = Initrd::declare(&mut e.a);
+    let start = e.a.create_label();
+    entry(&mut e, start)?;
+    find(&mut e, shared, disk, start)?;
     stop(&mut e, shared)?;
     firmware::put_char(&mut e, shared)?;
     console::emit(&mut e, shared)?;
@@ -56,15 +74,24 @@ fn code() -> Asm<Vec<u8>> {
     slots::emit(&mut e, shared)?;
     disk::emit(&mut e, shared, disk)?;
     files::emit(&mut e, shared, files)?;
-    linux::emit(&mut e, shared, disk, files)?;
+    options::emit(&mut e, options)?;
+    initrd::emit(&mut e, shared, initrd)?;
+    let callees = Callees {
+        disk,
+        files,
+        options,
+        initrd,
+    };
+    linux::emit(&mut e, shared, callees)?;
     e.finish(pe::CODE_START.into(), []).map(|(code, [])| code)
 }
 
 /// Registers that belong to the firmware.
 const KEPT: [AsmRegister64; 8] = [rbx, rbp, rdi, rsi, r12, r13, r14, r15];
 
-/// The image's entry point (4.1.1): RCX is its handle, RDX the system table.
-fn entry(e: &mut Emitter, shared: Shared, disk: Disk) -> Asm {
+/// The image's entry point (4.1.1): RCX is its handle, RDX the system table. Goes on at `start` with the variables
+/// and registers set.
+fn entry(e: &mut Emitter, start: CodeLabel) -> Asm {
     let out = e.a.create_label();
     for register in KEPT {
         e.a.push(register)?;
@@ -103,14 +130,20 @@ fn entry(e: &mut Emitter, shared: Shared, disk: Disk) -> Asm {
     e.a.jnz(out)?;
     e.a.mov(rax, wide(ANSWER))?;
     e.a.mov(wide(LOADED_IMAGE), rax)?;
+    e.a.jmp(start)?;
+    e.place(out)?;
+    leave(e)
+}
+
+/// The loader's begin.
+fn find(e: &mut Emitter, shared: Shared, disk: Disk, start: CodeLabel) -> Asm {
+    e.place(start)?;
     e.a.call(disk.find_disk)?;
     e.a.test(eax, eax)?;
     e.a.jz(shared.course)?;
     // A volume that is no partition has no slots beside it.
     e.a.call(shared.open_volume)?;
-    e.a.jmp(shared.without_slots)?;
-    e.place(out)?;
-    leave(e)
+    e.a.jmp(shared.without_slots)
 }
 
 /// Returns the status in RAX to the firmware.

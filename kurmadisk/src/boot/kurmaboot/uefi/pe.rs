@@ -1,5 +1,5 @@
-//! The headers that make the code an EFI application: PE32+ with one section, at the same offset in the file
-//! as in memory. The code runs wherever it is loaded, so there are no relocations.
+//! The headers that make the code an EFI application: PE32+ whose sections lie at the same offset in the file as in
+//! memory. The code runs wherever it is loaded, so there are no relocations.
 
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U16, U32, U64};
@@ -7,8 +7,8 @@ use zerocopy::little_endian::{U16, U32, U64};
 use crate::boot::pe::section_name;
 use crate::boot::pe::spec::{
     CoffHeader, DOS_MAGIC, DataDirectory, DosHeader, MACHINE_AMD64, MAGIC_PE32_PLUS,
-    OptionalHeader, SCN_CNT_CODE, SCN_MEM_EXECUTE, SCN_MEM_READ, SIGNATURE,
-    SUBSYSTEM_EFI_APPLICATION, SectionHeader,
+    OptionalHeader, SCN_CNT_CODE, SCN_CNT_INITIALIZED_DATA, SCN_MEM_EXECUTE, SCN_MEM_READ,
+    SIGNATURE, SUBSYSTEM_EFI_APPLICATION, SectionHeader,
 };
 
 /// Where the code begins, in the file and in memory: one page of headers.
@@ -32,18 +32,58 @@ const _: () = assert!(
         == size_of::<OptionalHeader>() + DIRECTORIES as usize * size_of::<DataDirectory>()
 );
 
-/// The image of this code, which was assembled for [`CODE_START`] and is entered at its begin.
-pub(super) fn image(code: &[u8]) -> Vec<u8> {
-    let len = u32::try_from(code.len()).unwrap_or(u32::MAX);
-    let raw = len.next_multiple_of(FILE_ALIGNMENT);
-    let mut image = headers(len, raw);
+/// A section of data: its name, the bytes of it that count, and all of it.
+pub(super) type Data<'a> = (&'a str, usize, &'a [u8]);
+
+/// The image of this code, which was assembled for [`CODE_START`] and is entered at its begin, with `data` behind it.
+pub(super) fn image(code: &[u8], data: Option<Data<'_>>) -> Vec<u8> {
+    let text = section(".text", code.len(), code, CODE_START);
+    let mut rows = vec![SectionHeader {
+        characteristics: U32::new(SCN_CNT_CODE | SCN_MEM_EXECUTE | SCN_MEM_READ),
+        ..text
+    }];
+    let mut content = code.to_vec();
+    if let Some((name, len, bytes)) = data {
+        content.resize(
+            narrow(content.len()).next_multiple_of(SECTION_ALIGNMENT) as usize,
+            0,
+        );
+        let address = CODE_START + narrow(content.len());
+        rows.push(section(name, len, bytes, address));
+        content.extend(bytes);
+    }
+    content.resize(
+        narrow(content.len()).next_multiple_of(FILE_ALIGNMENT) as usize,
+        0,
+    );
+    let mut image = headers(&rows, narrow(content.len()));
     image.resize(CODE_START as usize, 0);
-    image.extend(code);
-    image.resize((CODE_START + raw) as usize, 0);
+    image.extend(content);
     image
 }
 
-fn headers(len: u32, raw: u32) -> Vec<u8> {
+fn narrow(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+/// The row of a section of data, which lies at the same offset in the file as in memory.
+fn section(name: &str, len: usize, bytes: &[u8], address: u32) -> SectionHeader {
+    SectionHeader {
+        name: section_name(name),
+        virtual_size: U32::new(narrow(len)),
+        virtual_address: U32::new(address),
+        size_of_raw_data: U32::new(narrow(bytes.len()).next_multiple_of(FILE_ALIGNMENT)),
+        pointer_to_raw_data: U32::new(address),
+        pointer_to_relocations: U32::ZERO,
+        pointer_to_linenumbers: U32::ZERO,
+        number_of_relocations: U16::ZERO,
+        number_of_linenumbers: U16::ZERO,
+        characteristics: U32::new(SCN_CNT_INITIALIZED_DATA | SCN_MEM_READ),
+    }
+}
+
+/// The headers of an image with `len` bytes of content.
+fn headers(rows: &[SectionHeader], len: u32) -> Vec<u8> {
     let dos = DosHeader {
         magic: DOS_MAGIC,
         reserved: [0; 0x3a],
@@ -56,40 +96,40 @@ fn headers(len: u32, raw: u32) -> Vec<u8> {
     let coff = CoffHeader {
         signature: SIGNATURE,
         machine: U16::new(MACHINE_AMD64),
-        number_of_sections: U16::new(1),
+        number_of_sections: U16::new(u16::try_from(rows.len()).unwrap_or_default()),
         time_date_stamp: U32::ZERO,
         pointer_to_symbol_table: U32::ZERO,
         number_of_symbols: U32::ZERO,
         size_of_optional_header: U16::new(OPTIONAL_SIZE),
         characteristics: U16::new(CHARACTERISTICS),
     };
-    let section = SectionHeader {
-        name: section_name(".text"),
-        virtual_size: U32::new(len),
-        virtual_address: U32::new(CODE_START),
-        size_of_raw_data: U32::new(raw),
-        pointer_to_raw_data: U32::new(CODE_START),
-        pointer_to_relocations: U32::ZERO,
-        pointer_to_linenumbers: U32::ZERO,
-        number_of_relocations: U16::ZERO,
-        number_of_linenumbers: U16::ZERO,
-        characteristics: U32::new(SCN_CNT_CODE | SCN_MEM_EXECUTE | SCN_MEM_READ),
+    let sizes = |flag: u32| {
+        let rows = rows
+            .iter()
+            .filter(|row| row.characteristics.get() & flag != 0);
+        rows.map(|row| row.size_of_raw_data.get()).sum()
+    };
+    let optional = OptionalHeader {
+        size_of_code: U32::new(sizes(SCN_CNT_CODE)),
+        size_of_initialized_data: U32::new(sizes(SCN_CNT_INITIALIZED_DATA)),
+        ..optional(len)
     };
     [
         dos.as_bytes(),
         coff.as_bytes(),
-        optional(len, raw).as_bytes(),
+        optional.as_bytes(),
         directories.as_bytes(),
-        section.as_bytes(),
+        rows.as_bytes(),
     ]
     .concat()
 }
 
-fn optional(len: u32, raw: u32) -> OptionalHeader {
+/// All of it but the sizes by kind.
+fn optional(len: u32) -> OptionalHeader {
     OptionalHeader {
         magic: U16::new(MAGIC_PE32_PLUS),
         linker_version: [0; 2],
-        size_of_code: U32::new(raw),
+        size_of_code: U32::ZERO,
         size_of_initialized_data: U32::ZERO,
         size_of_uninitialized_data: U32::ZERO,
         address_of_entry_point: U32::new(CODE_START),

@@ -24,7 +24,7 @@ pub(super) const INITRD_SIZE: u32 = END + 0x40;
 pub(super) const INITRD_HANDLE: u32 = END + 0x48;
 /// `EFI_LOAD_FILE2_PROTOCOL`: the address of its one function.
 pub(super) const LOAD_FILE2: u32 = END + 0x50;
-/// The kernel's image.
+/// The kernel's image; in a stub, the address it is loaded to.
 pub(super) const KERNEL: u32 = END + 0x58;
 /// A device path that is looked up.
 pub(super) const PATH_ADDRESS: u32 = END + 0x60;
@@ -33,7 +33,20 @@ pub(super) const NAME: u32 = END + 0x68;
 pub(super) const WIDE_NAME: u32 = END + 0x78;
 /// Bytes of the load options, 32 bits.
 pub(super) const OPTIONS_SIZE: u32 = END + 0xb8;
-const OWN_END: u32 = END + 0xbc;
+/// Of a stub: the profile that was asked for, 32 bits, and what the firmware says of Secure Boot, 8 bits.
+pub(super) const PROFILE: u32 = END + 0xbc;
+pub(super) const SECURE: u32 = END + 0xc0;
+/// Sections of its image: their addresses, each followed by the bytes in memory.
+pub(super) const PART_LINUX: u32 = END + 0xc8;
+pub(super) const PART_INITRD: u32 = END + 0xd8;
+pub(super) const PART_UCODE: u32 = END + 0xe8;
+pub(super) const PART_CMDLINE: u32 = END + 0xf8;
+/// Address of the load options.
+pub(super) const OPTIONS_ADDRESS: u32 = END + 0x108;
+/// Bytes of the kernel in memory, and the address of its entry point.
+pub(super) const KERNEL_SIZE: u32 = END + 0x110;
+pub(super) const ENTRY_POINT: u32 = END + 0x118;
+const OWN_END: u32 = END + 0x120;
 
 /// Offsets in the memory, behind the variables: two headers, the entries, the command line, the same in
 /// UTF-16, and a device path.

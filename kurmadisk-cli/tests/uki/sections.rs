@@ -1,14 +1,14 @@
-//! Unified kernel images by themselves, as other programs read them and OVMF starts them.
-
-mod common;
+//! The sections of an image with systemd's stub.
 
 use std::fs;
 use std::path::Path;
 
 use assert_cmd::Command;
-use common::{demo_initrd, demo_kernel, efi_stub, json, judged, kurmadisk, section};
 use kurmadisk_fixtures::oracle;
-use kurmadisk_fixtures::qemu::{Drive, Firmware, Interface, Machine};
+use kurmadisk_fixtures::qemu::Firmware;
+
+use crate::common::{demo_initrd, demo_kernel, efi_stub, json, judged, kurmadisk, section};
+use crate::{boots, disk};
 
 const SBAT: &str = "sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md\n\
                     kurmadisk.test,3,Test,test,1,https://example.org/\n";
@@ -146,18 +146,7 @@ fn an_image_with_every_section_starts() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     full(folder);
-    fs::write(
-        folder.join("disk.toml"),
-        "[[partition]]\ntype = \"esp\"\nlabel = \"ESP\"\nsize = \"64 MiB\"\nfilesystem = { type = \"fat\" }\n\
-         [[files]]\npartition = \"ESP\"\npath = \"/EFI/BOOT/BOOTX64.EFI\"\nsource = \"image.efi\"\n",
-    )
-    .unwrap();
-    let mut build = kurmadisk(folder);
-    build.args(["build", "--config", "disk.toml", "-o", "disk.raw"]);
-    build.assert().success();
-    let drive = Drive::new(folder.join("disk.raw"), "raw", Interface::Virtio);
-    let said = Machine::new(Firmware::Uefi).drive(drive).run_to_end();
-    let said = said.unwrap_or_else(|error| panic!("{error}"));
+    let said = boots(&disk(folder), Firmware::Uefi);
     assert!(said.contains("kurmadisk demo: entered by UEFI"), "{said}");
     assert!(
         said.contains("command line: console=ttyS0 kurma=1"),
