@@ -207,21 +207,12 @@ fn descriptions_archives_and_trees_are_appended() {
     );
     let report: Value =
         serde_json::from_str(&stdout(&bench, &["initrd", "inspect", "--json", "out"], 0)).unwrap();
-    let compressions: Vec<_> = report["pieces"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|piece| piece["compression"].clone())
-        .collect();
-    assert_eq!(
-        compressions,
-        [
-            Value::from("gzip"),
-            "gzip".into(),
-            Value::Null,
-            "gzip".into()
-        ]
-    );
+    let pieces = report["pieces"].as_array().unwrap().iter();
+    let compressions: Vec<_> = pieces.map(|piece| piece["compression"].clone()).collect();
+    // gzip behind gzip may be one piece, or two with zeros between them to align the second.
+    let mut told = compressions;
+    told.dedup();
+    assert_eq!(told, [Value::from("gzip"), Value::Null, "gzip".into()]);
     let said = refused(
         &bench,
         &["initrd", "append", "base", "tree", "-o", "base"],

@@ -237,7 +237,7 @@ pub struct ModulesSpec {
 pub enum ReleaseSpec {
     /// The file.
     File(PathBuf),
-    /// Keys and values, in the order that they were written in.
+    /// Keys and values, in the order of the keys.
     Values(Vec<(String, String)>),
 }
 

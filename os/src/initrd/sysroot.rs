@@ -312,6 +312,7 @@ pub(super) fn target_of(link: &[u8], target: &[u8]) -> Vec<u8> {
 
 /// A path for messages.
 pub(super) fn shown(path: &[u8]) -> String {
+    let path = path.strip_prefix(b"/").unwrap_or(path);
     format!("/{}", String::from_utf8_lossy(path))
 }
 

@@ -43,7 +43,7 @@ fn what_is_appended_comes_behind_and_leaves_the_rest() {
         .unwrap()
         .replace("vmlinuz-", "");
     let text = format!(
-        "[[file]]\npath = \"/etc/added\"\ntext = \"added\"\n[[file]]\npath = \"/usr/lib/modules/{release}/x\"\ntext = \"x\""
+        "compression = \"xz\"\n[[file]]\npath = \"/etc/added\"\ntext = \"added\"\n[[file]]\npath = \"/usr/lib/modules/{release}/x\"\ntext = \"x\""
     );
     let spec = case.spec(&text);
     let additions = [Addition::Spec(Box::new(spec))];

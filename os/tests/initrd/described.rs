@@ -86,10 +86,12 @@ fn everything_a_description_can_name_is_there() {
     assert_eq!(read("etc/motd"), "hello");
     assert_eq!(read("srv/again/etc/issue"), "from the tree");
     assert_eq!(read("etc/issue"), "from the file");
-    assert_eq!(read("init"), "begins");
+    assert_eq!(read("sbin/own-init"), "begins");
+    let init = fs::read_link(top.join("init")).unwrap();
+    assert_eq!(init.to_str(), Some("/sbin/own-init"));
     assert_eq!(
         read("etc/os-release"),
-        "NAME=KurmaOS\nID=kurmaos\nVERSION_ID=1.2\n"
+        "ID=kurmaos\nNAME=KurmaOS\nVERSION_ID=1.2\n"
     );
     assert_eq!(
         read("etc/lsb-release"),

@@ -117,7 +117,8 @@ fn c_library(case: &Case) {
         "lib/x86_64-linux-gnu/libc.so.6",
     ] {
         let bytes = fs::read(Path::new("/").join(path)).unwrap();
-        case.write(&format!("root/{path}"), bytes);
+        let copy = case.write(&format!("root/{path}"), bytes);
+        fs::set_permissions(copy, fs::Permissions::from_mode(0o755)).unwrap();
     }
 }
 
@@ -136,9 +137,9 @@ fn along(case: &Case) -> Vec<String> {
     let ran = Command::new("chroot")
         .arg(unpacked)
         .arg("/bin/program")
-        .status()
+        .output()
         .unwrap();
-    assert!(ran.success());
+    assert!(ran.status.success(), "{ran:?}");
     let files = files(case, "out").into_iter();
     files
         .filter(|path| !path.contains("x86_64-linux-gnu/libc.") && !path.contains("ld-linux"))

@@ -11,8 +11,8 @@ const MAGIC: u32 = 0xB007_F457;
 const VERSION: u32 = 0x0002_0001;
 
 const HAS_PREFIX: u32 = 0x8000_0000;
-const HAS_CHILDREN: u32 = 0x4000_0000;
-const HAS_VALUES: u32 = 0x2000_0000;
+const HAS_VALUES: u32 = 0x4000_0000;
+const HAS_CHILDREN: u32 = 0x2000_0000;
 
 /// Keys, and what they stand for.
 #[derive(Debug, Default)]
@@ -52,7 +52,11 @@ impl Index {
 fn node(keys: &[(&Vec<u8>, &Vec<(u32, String)>)], depth: usize, out: &mut Vec<u8>) -> u32 {
     let (first, last) = (keys[0].0, keys[keys.len() - 1].0);
     let common = first[depth..].iter().zip(&last[depth..]);
-    let common = common.take_while(|(a, b)| a == b).count();
+    // The root has no text of its own, whatever all keys have in common.
+    let common = match depth {
+        0 => 0,
+        _ => common.take_while(|(a, b)| a == b).count(),
+    };
     let end = depth + common;
     let has_values = first.len() == end;
     let below = &keys[usize::from(has_values)..];
@@ -121,24 +125,20 @@ mod tests {
     #[test]
     fn an_index_is_as_its_format_says() {
         let mut index = Index::default();
-        index.add("ab", 7, "two");
-        index.add("a", 1, "one");
-        index.add("ab", 3, "first");
+        index.add("abc", 7, "two");
+        index.add("ab", 1, "one");
+        index.add("abc", 3, "first");
         let expected = [
-            &b"\xb0\x07\xf4\x57\0\x02\0\x01"[..],
-            // The root at 33: a prefix, children and values.
-            b"\xe0\0\0\x21",
-            // "ab": values alone, at 12.
+            // Magic number, version, and the root: at 54, with a child.
+            &b"\xb0\x07\xf4\x57\0\x02\0\x01\x20\0\0\x36"[..],
+            // At 12, "abc": two values.
             b"\0\0\0\x02\0\0\0\x03first\0\0\0\0\x07two\0",
-            // "a".
-            b"a\0bb\x20\0\0\x0c\0\0\0\x01\0\0\0\x01one\0",
-        ]
-        .concat();
-        let found = index.bytes();
-        // 12 + 4 + (4 + 6) + (4 + 4) = 34.
-        let mut expected = expected;
-        expected[11] = 34;
-        assert_eq!(found, expected);
+            // At 34, "ab": its second letter, a child for c, and a value.
+            b"b\0cc\x40\0\0\x0c\0\0\0\x01\0\0\0\x01one\0",
+            // At 54, the root: a child for a.
+            b"aa\xe0\0\0\x22",
+        ];
+        assert_eq!(index.bytes(), expected.concat());
     }
 
     #[test]
