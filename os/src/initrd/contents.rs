@@ -431,7 +431,13 @@ fn put_file(file: &FileEntry, stage: &mut Stage<'_>) -> Result<(), InitrdError> 
 fn put_link(link: &LinkEntry, stage: &mut Stage<'_>) -> Result<(), InitrdError> {
     let path = absolute(&link.path, "path")?;
     let put = if link.hard {
-        stage.hard_link(path, absolute(&link.target, "target")?)
+        let target = absolute(&link.target, "target")?;
+        if stage.lookup(target).is_none() {
+            let reason =
+                "it is not in the initrd, and a hard link needs a file that is; correct the path";
+            return Err(key(&link.target.place, "target", reason));
+        }
+        stage.hard_link(path, target)
     } else if link.target.value.is_empty() || link.target.value.contains('\0') {
         return Err(key(
             &link.target.place,

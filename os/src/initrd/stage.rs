@@ -97,13 +97,9 @@ impl<'a> Stage<'a> {
 
     /// Gives what is at `target` a second name.
     pub(super) fn hard_link(&mut self, path: &[u8], target: &[u8]) -> Result<(), InitrdError> {
-        let missing = || {
-            InitrdError::Tree(TreeError::BadName {
-                name: shown(target),
-            })
-        };
         let to = self.slot(target)?;
-        let node = self.tree.child(to.dir, &to.name).ok_or_else(missing)?;
+        let node = self.tree.child(to.dir, &to.name);
+        let node = node.ok_or_else(|| self.missing(target))?;
         let slot = self.slot(path)?;
         Ok(self.tree.link(slot.dir, &slot.name, node)?)
     }

@@ -133,3 +133,43 @@ fn the_same_files_give_the_same_bytes_with_any_number_of_threads() {
     let late = case.inspect("out").pieces.remove(0).entries;
     assert!(late.iter().all(|entry| entry.mtime <= 1000));
 }
+
+fn lz4(case: &Case, arguments: &[&str]) -> Vec<u8> {
+    let mut lz4 = oracle::tool("lz4").unwrap().command().unwrap();
+    let done = lz4
+        .args(arguments)
+        .current_dir(case.path(""))
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{done:?}");
+    done.stdout
+}
+
+#[test]
+fn lz4_is_read_and_written_as_its_own_program_does() {
+    let case = Case::new();
+    let long = "lines of some length, more than one block of them\n".repeat(200_000);
+    let text = format!("[[file]]\npath = \"/long\"\ntext = {long:?}");
+    case.build(&format!("compression = \"none\"\n{text}"), "none");
+    case.build(&format!("compression = \"lz4\"\n{text}"), "ours");
+    let plain = fs::read(case.path("none")).unwrap();
+    assert!(plain.len() > 8 << 20);
+    assert!(lz4(&case, &["-dc", "ours"]) == plain);
+    let theirs = lz4(&case, &["-l", "-c", "none"]);
+    case.write("theirs", &theirs);
+    let [ours, theirs_told] = ["ours", "theirs"].map(|name| case.inspect(name).pieces);
+    assert_eq!(ours[0].entries, theirs_told[0].entries);
+    // Zeros behind it, as boot loaders add them, are no part of it.
+    case.write("padded", [theirs.clone(), vec![0; 100]].concat());
+    assert_eq!(case.inspect("padded").pieces, theirs_told);
+    for damaged in [
+        &theirs[..theirs.len() - 10],
+        &[&theirs[..4], &[0xff; 40]].concat(),
+    ] {
+        case.write("damaged", damaged);
+        let path = case.path("damaged");
+        let refused = kurmadisk_os::initrd::inspect(&path, &kurmadisk::source::Scratch::Memory);
+        let said = kurmadisk::formats::error::chain(&refused.unwrap_err());
+        assert!(said.contains("lz4 data"), "{said}");
+    }
+}

@@ -16,7 +16,11 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
     case.write("short.bin", "no microcode");
     link("loop", &case.path("root/bin/loop"));
     let file = "[[file]]\npath = \"/a\"\ntext = \"a\"\n";
-    let cases: [(&str, &str); 24] = [
+    let cases: [(&str, &str); 25] = [
+        (
+            "[[link]]\npath = \"/a\"\ntarget = \"/none\"\nhard = true",
+            "spec.toml:3:10: target: it is not in the initrd, and a hard link needs a file that is",
+        ),
         (
             "binaries = [\"/bin/none\"]",
             "spec.toml:1:13: binaries: /bin/none is not in the sysroot (none), or is no file",
