@@ -202,7 +202,11 @@ fn write_aci(
         ..Metadata::default()
     };
     archive.add_file(MANIFEST.as_bytes(), &meta, &content)?;
-    archive.add_tree(ROOTFS.as_bytes(), tree)?;
+    if manifest.dependencies.is_empty() {
+        archive.add_tree(ROOTFS.as_bytes(), tree)?;
+    } else {
+        archive.add_layer(ROOTFS.as_bytes(), tree)?;
+    }
     let archive = archive.finish()?;
     let mut file = NewFile::create(out)?;
     let digest = pack::write::<Sha512>(&archive, &mut file, packing)?;

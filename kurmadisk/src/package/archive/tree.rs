@@ -114,6 +114,16 @@ impl TreeTar {
     ///
     /// Fails for a socket, and for a device whose number is too large.
     pub fn add_tree(&mut self, at: &[u8], tree: &Tree) -> Result<(), TreeTarError> {
+        self.add(at, tree, true)
+    }
+
+    /// The same without directories that [nobody described](crate::tree::Node::is_implied), but for the root: over
+    /// another tree they leave the other's owners and modes.
+    pub fn add_layer(&mut self, at: &[u8], tree: &Tree) -> Result<(), TreeTarError> {
+        self.add(at, tree, false)
+    }
+
+    fn add(&mut self, at: &[u8], tree: &Tree, with_implied: bool) -> Result<(), TreeTarError> {
         let root = if at.is_empty() { b"." } else { at };
         let path = [root, b"/"].concat();
         self.put_header(&Member::new(path, DIRECTORY, &tree.node(Tree::ROOT).meta))?;
@@ -121,6 +131,9 @@ impl TreeTar {
         let mut names = tree.walk();
         while let Some((path, id)) = names.next_name() {
             let node = tree.node(id);
+            if node.is_implied() && !with_implied {
+                continue;
+            }
             let full = if at.is_empty() {
                 path.to_vec()
             } else {
@@ -204,12 +217,14 @@ impl TreeTar {
     }
 
     fn put_content(&mut self, content: &DiskMap) -> Result<(), TreeTarError> {
-        if content.len() == 0 {
+        // One of nothing but holes has a length too.
+        let len = content.len();
+        if len == 0 {
             return Ok(());
         }
         self.flush()?;
         let start = self.map.len();
-        let end = start.checked_add(content.len());
+        let end = start.checked_add(len);
         let end = end.and_then(|end| end.checked_next_multiple_of(BLOCK));
         self.map.grow(end.ok_or(TreeTarError::Long)?);
         self.map.splice(start, content.clone())?;

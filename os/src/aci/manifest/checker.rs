@@ -240,8 +240,8 @@ impl Checker {
 }
 
 pub(super) const NO_IDENTIFIER: &str =
-    "no AC identifier: small letters and digits, with single - . _ ~ / between them";
-pub(super) const NO_NAME: &str = "no AC name: small letters and digits, with single - between them";
+    "no AC identifier: small letters and digits, with - . _ ~ / between them";
+pub(super) const NO_NAME: &str = "no AC name: small letters and digits, with - between them";
 
 fn fault(at: &At<'_>, reason: String) -> Fault {
     Fault {

@@ -78,7 +78,7 @@ fn version<'n>(at: &At<'n>, checker: &mut Checker) -> Option<&'n str> {
 /// Labels, with an operating system and processor that belong together.
 fn labels_of(at: &At<'_>, checker: &mut Checker) -> Vec<NameValue> {
     let is_label = |name: &str| types::is_identifier(name) && name != "name";
-    let what = "no label's name: \"name\" is the image's own, and others are small letters and digits, with single \
+    let what = "no label's name: \"name\" is the image's own, and others are small letters and digits, with \
                 - . _ ~ / between them";
     let labels = checker.pairs(at, is_label, what);
     let value = |name: &str| {

@@ -68,7 +68,7 @@ pub(super) fn check(at: &At<'_>, checker: &mut Checker) -> Vec<Isolator> {
             continue;
         };
         match KNOWN.iter().find(|(known, ..)| *known == text) {
-            None => checker.note(at, format!("{text:?} is no isolator of the specification")),
+            None => checker.note(at, format!("{text:?} is no isolator of the specification; programs that don't know it may refuse the image")),
             Some((_, rule, once)) => {
                 if *once && isolators.iter().any(|other| other.name == text) {
                     checker.fault(at, format!("{text:?} is there already; leave one out"));
@@ -140,7 +140,7 @@ fn quantities(at: &At<'_>, checker: &mut Checker, for_all: bool) {
     for quantity in [request, limit].into_iter().flatten() {
         // A plain number is as good as a text to all programs.
         if !matches!(quantity.node.value, Value::Number(_)) {
-            let what = "no quantity; write a number with a suffix such as m, K, M, G, Ki, Mi or Gi";
+            let what = "no quantity; write a number with a suffix such as m, k, M, G, Ki, Mi or Gi";
             checker.text_that(&quantity, types::is_quantity, what);
         }
     }
