@@ -130,8 +130,10 @@ impl Workplace {
     pub fn base_build(&self, stage: &str, engine: &str) -> Command {
         let manifest = self.path().join("base.toml");
         let base = workspace_root().join("base");
-        let contexts = ["stage3", "stage4", "kernel"]
-            .map(|stage| format!("[base.{stage}]\ncontext = {:?}\n", base.join(stage)));
+        let contexts = ["stage3", "stage4", "kernel"].map(|stage| {
+            let context = base.join(stage);
+            format!("[base.{stage}]\ncontext = '{}'\n", context.display())
+        });
         fs::write(&manifest, contexts.concat()).unwrap();
         let mut command = self.kurmadisk();
         command.args(["base", "build", stage, "--engine", engine]);

@@ -118,9 +118,9 @@ fn faults_of_a_manifest_have_their_place() {
         (
             "stage3",
             &from,
-            "ARG BASE\nARG SNAPSHOT\nFROM ${BASE}\n",
+            "ARG BASE\nARG SNAPSHOT\nFROM --platform=a ${SNAPSHOT} AS other\nFROM $BASE\n",
             "Dockerfile",
-            "ARG SNAPSHOT has no value",
+            "ARG SNAPSHOT names an image and has no value",
         ),
         (
             "stage4",

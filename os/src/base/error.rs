@@ -35,9 +35,9 @@ pub enum BaseError {
         /// The stage.
         stage: Stage,
     },
-    /// An argument of the `Dockerfile` without a default is not given.
+    /// An argument of the `Dockerfile` that names an image has no value.
     #[error(
-        "{}: ARG {name} has no value; give it by args.{name} of [base.{stage}], or by --build-arg {name}=VALUE",
+        "{}: ARG {name} names an image and has no value; give it by args.{name} of [base.{stage}], or by --build-arg {name}=VALUE",
         path.display()
     )]
     Argument {

@@ -5,7 +5,7 @@
 //! | `spec` | [`BaseSpec`], [`StageSpec`]: the description, `[base]` |
 //! | `stage` | [`Stage`]: `stage3`, `stage4`, `kernel` |
 //! | `engine` | [`Engine`]: how docker, podman and buildah are told |
-//! | `recipe` | what a `Dockerfile` asks to be given |
+//! | `recipe` | the images that a `Dockerfile` asks to be given |
 //! | `plan` | [`StagePlan`]: what would be run |
 //! | `build` | running it; the files that come of it |
 //! | `record` | [`Record`]: what was built from what |

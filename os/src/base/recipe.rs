@@ -1,19 +1,19 @@
-//! What a `Dockerfile` asks to be given.
+//! The images that a `Dockerfile` asks to be given.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::BaseError;
 use super::stage::Stage;
 
-/// The arguments of a `Dockerfile`.
+/// A `Dockerfile`, as far as it says on what it stands.
 pub(super) struct Recipe {
     path: PathBuf,
-    /// `ARG` without a default.
-    required: Vec<String>,
     /// Arguments that name an image, as in `FROM ${NAME}`.
     images: Vec<String>,
+    /// Arguments with a default.
+    defaults: HashSet<String>,
 }
 
 impl Recipe {
@@ -21,32 +21,20 @@ impl Recipe {
         let text = fs::read_to_string(path).map_err(BaseError::file(path))?;
         let mut recipe = Self {
             path: path.to_path_buf(),
-            required: Vec::new(),
             images: Vec::new(),
+            defaults: HashSet::new(),
         };
-        let mut known = Vec::new();
         for line in text.lines() {
             let mut words = line.split_whitespace();
-            let (Some(instruction), Some(word)) = (words.next(), words.next()) else {
-                continue;
-            };
+            let instruction = words.next().unwrap_or_default();
             if instruction.eq_ignore_ascii_case("ARG") {
-                match word.split_once('=') {
-                    Some((name, _)) => known.push(name),
-                    // Named again in a later stage, it has the value it had.
-                    None if known.contains(&word) => {}
-                    None => {
-                        known.push(word);
-                        recipe.required.push(word.to_owned());
-                    }
-                }
+                let given = words.filter_map(|word| word.split_once('='));
+                let names = given.map(|(name, _)| name.to_owned());
+                recipe.defaults.extend(names);
             } else if instruction.eq_ignore_ascii_case("FROM") {
-                let image = line.split_whitespace().skip(1);
-                let mut image = image.skip_while(|word| word.starts_with("--"));
-                let name = image.next().and_then(|image| image.strip_prefix("${"));
-                if let Some(name) = name.and_then(|name| name.strip_suffix('}')) {
-                    recipe.images.push(name.to_owned());
-                }
+                let mut images = words.skip_while(|word| word.starts_with("--"));
+                let name = images.next().and_then(argument);
+                recipe.images.extend(name.map(str::to_owned));
             }
         }
         Ok(recipe)
@@ -57,13 +45,14 @@ impl Recipe {
         &self.images
     }
 
-    /// Fails unless all arguments without a default are given.
+    /// Fails unless all arguments that name images have a value.
     pub(super) fn check(
         &self,
         stage: Stage,
         args: &BTreeMap<String, String>,
     ) -> Result<(), BaseError> {
-        match self.required.iter().find(|name| !args.contains_key(*name)) {
+        let known = |name: &String| args.contains_key(name) || self.defaults.contains(name);
+        match self.images.iter().find(|name| !known(name)) {
             Some(name) => Err(BaseError::Argument {
                 path: self.path.clone(),
                 stage,
@@ -72,4 +61,13 @@ impl Recipe {
             None => Ok(()),
         }
     }
+}
+
+/// The argument's name in `$NAME` and `${NAME}`, if the image is nothing else.
+fn argument(image: &str) -> Option<&str> {
+    let name = image.strip_prefix('$')?;
+    let bare = name.strip_prefix('{').map(|name| name.strip_suffix('}'));
+    let name = bare.unwrap_or(Some(name))?;
+    let fine = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.chars().all(fine).then_some(name)
 }

@@ -108,9 +108,10 @@ impl ComponentPlan {
             return Ok(());
         };
         // A program of the source is named relative to it.
-        let program = match program.contains('/') {
-            true => copy.join(program).into_os_string(),
-            false => program.into(),
+        let program = if program.contains('/') {
+            copy.join(program).into_os_string()
+        } else {
+            program.into()
         };
         let mut program = Program::new(program).args(args).folder(copy);
         for (name, value) in &self.env {
@@ -163,9 +164,10 @@ impl ComponentPlan {
             return Err(self.spec.fault("outputs", place, &reason));
         }
         let found = outputs.iter().map(|output| {
-            let file = match is_folder {
-                true => path.join(file_name(output)),
-                false => path.to_path_buf(),
+            let file = if is_folder {
+                path.join(file_name(output))
+            } else {
+                path.to_path_buf()
             };
             self.output(output, &file)
         });

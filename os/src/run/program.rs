@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// A program with its arguments, additions to its environment, and its folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
-    pub(super) program: OsString,
+    pub(super) name: OsString,
     pub(super) args: Vec<OsString>,
     pub(super) env: Vec<(OsString, OsString)>,
     pub(super) folder: Option<PathBuf>,
@@ -14,9 +14,9 @@ pub struct Program {
 
 impl Program {
     /// The program of this name or path.
-    pub fn new(program: impl Into<OsString>) -> Self {
+    pub fn new(name: impl Into<OsString>) -> Self {
         Self {
-            program: program.into(),
+            name: name.into(),
             args: Vec::new(),
             env: Vec::new(),
             folder: None,
@@ -54,7 +54,7 @@ impl Program {
     /// Program and arguments, as texts: bytes that are no UTF-8 are replaced.
     #[must_use]
     pub fn words(&self) -> Vec<String> {
-        let words = std::iter::once(&self.program).chain(&self.args);
+        let words = std::iter::once(&self.name).chain(&self.args);
         words
             .map(|word| word.to_string_lossy().into_owned())
             .collect()

@@ -115,8 +115,8 @@ impl<'a> Runner<'a> {
     }
 
     fn start(&self, program: &Program, out: Stdio, error: Stdio) -> Result<Child, RunError> {
-        let Some(path) = self.environment.find(&program.program) else {
-            let program = program.program.to_string_lossy().into_owned();
+        let Some(path) = self.environment.find(&program.name) else {
+            let program = program.name.to_string_lossy().into_owned();
             return Err(RunError::Missing { program });
         };
         let mut command = Command::new(path);
