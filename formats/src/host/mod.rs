@@ -121,7 +121,7 @@ pub struct HostAttributes {
 /// The signatures every system's module must have.
 const _: () = {
     let _: fn() = allow_open_files;
-    let _: fn(&Path) -> io::Result<File> = open_regular;
+    let _: fn(&Path) -> io::Result<(File, FileStamp)> = open_regular;
     let _: fn(&File) -> io::Result<FileStamp> = stamp;
     let _: fn(&Path) -> io::Result<HostStat> = stat;
     let _: fn(&Path) -> io::Result<Vec<HostEntry>> = read_dir;

@@ -19,11 +19,13 @@ fn position_lock() -> MutexGuard<'static, ()> {
 /// Nothing here: no limit is known.
 pub fn allow_open_files() {}
 
-/// Opens a regular file for reading.
-pub fn open_regular(path: &Path) -> io::Result<File> {
+/// Opens a regular file for reading, and tells what it is.
+pub fn open_regular(path: &Path) -> io::Result<(File, FileStamp)> {
     // Asked first: opening something else could wait for its other end.
     if std::fs::metadata(path)?.is_file() {
-        File::open(path)
+        let file = File::open(path)?;
+        let stamp = stamp(&file)?;
+        Ok((file, stamp))
     } else {
         Err(io::Error::new(
             io::ErrorKind::InvalidInput,

@@ -17,17 +17,18 @@ use crate::map::FileStamp;
 /// The names of this process's open files.
 const OPEN_FILES: &str = "/proc/self/fd";
 
-/// Opens a regular file for reading.
+/// Opens a regular file for reading, and tells what it is.
 ///
 /// Anything else, a FIFO for instance, is refused without waiting for its other end.
-pub fn open_regular(path: &Path) -> io::Result<File> {
+pub fn open_regular(path: &Path) -> io::Result<(File, FileStamp)> {
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(flags)
         .open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
+    let stat = host_stat(&file.metadata()?)?;
+    if stat.kind == HostKind::File {
+        Ok((file, stat.stamp()))
     } else {
         Err(io::Error::new(
             io::ErrorKind::InvalidInput,

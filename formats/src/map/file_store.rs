@@ -88,9 +88,8 @@ impl FileStore {
 
     /// Adds the regular file at `path`, as it is now.
     pub fn add_path(&mut self, path: &Path) -> Result<(ContentId, FileStamp), SourceError> {
-        let stamp = host::open_regular(path)
-            .and_then(|file| host::stamp(&file))
-            .map_err(|source| SourceError::open(path, source))?;
+        let (_, stamp) =
+            host::open_regular(path).map_err(|source| SourceError::open(path, source))?;
         let dir = self.add_dir(path.parent().unwrap_or_else(|| Path::new("")).to_path_buf());
         let name = path.file_name().unwrap_or_default().to_os_string();
         Ok((self.add_file(dir, name, stamp), stamp))
@@ -111,14 +110,16 @@ impl ContentStore for FileStore {
             .get(id.0 as usize)
             .ok_or(SourceError::OutOfRange)?;
         let path = self.path(id).ok_or(SourceError::OutOfRange)?;
-        let file = host::open_regular(&path).map_err(|source| SourceError::open(&path, source))?;
-        let open = OpenFile {
+        let (file, now) =
+            host::open_regular(&path).map_err(|source| SourceError::open(&path, source))?;
+        if now != stored.stamp {
+            return Err(SourceError::Changed { path });
+        }
+        Ok(Box::new(OpenFile {
             path,
             file,
             stamp: stored.stamp,
-        };
-        open.check()?;
-        Ok(Box::new(open))
+        }))
     }
 }
 

@@ -241,8 +241,8 @@ fn data_ranges(path: &Path, stat: &HostStat, counted: bool) -> Result<Vec<Range<
         return Ok(std::iter::once(0..stat.len).collect());
     }
     let read_error = |source| read_error(path, source);
-    let file = host::open_regular(path).map_err(read_error)?;
-    if host::stamp(&file).map_err(read_error)? != stat.stamp() {
+    let (file, stamp) = host::open_regular(path).map_err(read_error)?;
+    if stamp != stat.stamp() {
         let path = path.to_path_buf();
         return Err(SourceError::Changed { path }.into());
     }

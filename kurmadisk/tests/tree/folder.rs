@@ -130,20 +130,63 @@ fn what_is_skipped_is_not_read() {
         fs::create_dir_all(path.parent().expect("below")).expect("new");
         fs::write(path, b"x").expect("new");
     }
-    let asked = std::cell::RefCell::new(Vec::new());
+    let asked = std::sync::Mutex::new(Vec::new());
     let skip = |path: &[u8], is_dir: bool| {
         let path = String::from_utf8(path.to_vec()).expect("text");
         let skipped = is_dir && path.ends_with("skip");
-        asked.borrow_mut().push(path);
+        asked.lock().expect("nobody panics").push(path);
         skipped
     };
     let read = kurmadisk::tree::folder(folder.path(), &skip).expect("readable");
-    let mut asked = asked.into_inner();
+    let mut asked = asked.into_inner().expect("nobody panics");
     asked.sort();
     let expected = ["keep", "keep/deep", "keep/deep/file", "keep/skip", "skip"];
     assert_eq!(asked, expected);
     assert_eq!(read.tree.paths().len(), 3);
     assert_eq!(read.inodes.len(), 4);
+}
+
+/// A folder of 200 folders in 20, each with a file and a link to the first of all files.
+fn wide() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let first = folder.path().join("first");
+    fs::write(&first, b"x").expect("new");
+    for number in 0..200 {
+        let path = format!("{}/{number}", number % 20);
+        let path = folder.path().join(path);
+        fs::create_dir_all(&path).expect("new");
+        fs::write(path.join("file"), number.to_string()).expect("new");
+        fs::hard_link(&first, path.join("link")).expect("new");
+    }
+    folder
+}
+
+#[test]
+fn a_folder_is_the_same_tree_whichever_thread_reads_what() {
+    let folder = wide();
+    let read = || kurmadisk::tree::folder(folder.path(), &|_, _| false).expect("readable");
+    let known = read();
+    assert_eq!(known.tree.node_count(), 1 + 1 + 20 + 200 + 200);
+    for _ in 0..20 {
+        let again = read();
+        assert_eq!(again.tree.paths(), known.tree.paths());
+        assert_eq!(again.inodes, known.inodes);
+        assert_eq!(digest(&again.tree), digest(&known.tree));
+    }
+}
+
+#[test]
+fn a_panic_of_what_is_asked_is_the_callers() {
+    let folder = wide();
+    for file in ["7/87/file", "first"] {
+        let skip = |path: &[u8], _| {
+            assert_ne!(path, file.as_bytes());
+            false
+        };
+        let read = || kurmadisk::tree::folder(folder.path(), &skip).map(drop);
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
+        assert!(caught.is_err());
+    }
 }
 
 /// Runs one of the oracles' programs.
