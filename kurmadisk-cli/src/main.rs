@@ -5,7 +5,7 @@
 //! | `args` | the command line's shape; a file for each command that has several |
 //! | `describe` | options, environment and configuration file as one description |
 //! | `inputs` | what an image is made from |
-//! | `build`, `package`, `plan`, `inspect`, `convert`, `verify`, `slot`, `grow`, `uki`, `initrd`, `aci`, `base`, `component` | the commands; each gives what is to be printed |
+//! | `build`, `package`, `plan`, `inspect`, `convert`, `verify`, `slot`, `grow`, `uki`, `initrd`, `aci`, `base`, `component`, `os` | the commands; each gives what is to be printed |
 //! | `output` | the file an image goes to |
 //! | `text` | tables and sizes for people |
 
@@ -20,6 +20,7 @@ mod grow;
 mod initrd;
 mod inputs;
 mod inspect;
+mod os;
 mod output;
 mod package;
 mod plan;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         Command::Aci { command } => aci::run(&command),
         Command::Base { command } => base::run(&command),
         Command::Component { command } => component::run(&command),
+        Command::Os { command } => os::run(&command),
     };
     match said.and_then(|said| say(&said)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -7,6 +7,7 @@
 //! | [`initrd`] | initial RAM filesystems |
 //! | [`aci`] | application container images, App Container's and OCI's |
 //! | [`chain`] | steps, what they need, and what of it is made already |
+//! | [`manifest`] | whole systems, each described by one file |
 //! | [`digest`] | digests of inputs, by which a step knows that it would do the same again |
 //! | [`parts`] | the tables of a manifest that [`base`] and [`component`] read |
 //! | [`run`] | other people's programs: their environment, their log, how they ended |
@@ -22,5 +23,6 @@ pub mod component;
 pub mod digest;
 mod file;
 pub mod initrd;
+pub mod manifest;
 pub mod parts;
 pub mod run;

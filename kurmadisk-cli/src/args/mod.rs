@@ -4,6 +4,7 @@ mod aci;
 mod base;
 mod component;
 mod initrd;
+mod os;
 mod slot;
 mod uki;
 
@@ -25,6 +26,7 @@ pub use initrd::{
     InitrdAppendArgs, InitrdBuildArgs, InitrdCommand, InitrdDiffArgs, InitrdInspectArgs,
     InitrdWriteArgs,
 };
+pub use os::{ManifestArgs, OsBuildArgs, OsCleanArgs, OsCommand, OsPlanArgs};
 pub use slot::{SlotArgs, SlotChange};
 pub use uki::{UkiBuildArgs, UkiCommand, UkiInspectArgs};
 
@@ -73,6 +75,11 @@ pub enum Command {
     Base {
         #[command(subcommand)]
         command: BaseCommand,
+    },
+    /// Whole systems: all parts of a manifest, from sources to packages
+    Os {
+        #[command(subcommand)]
+        command: OsCommand,
     },
     /// Programs from their sources
     Component {

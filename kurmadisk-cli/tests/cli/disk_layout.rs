@@ -1,10 +1,14 @@
 //! `disk_layout.json`, in both of its forms.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::Bench;
 use crate::common::{gpt, json, judged, labelled};
+use kurmadisk::Builder;
+use kurmadisk::spec::{ImageSpec, Located};
 use kurmadisk_fixtures::oracle;
+use proptest::prelude::*;
 
 /// As `CoreOS` and Flatcar write them.
 const BY_NUMBER: &str = r#"{
@@ -415,4 +419,79 @@ fn a_file_on_both_sides_of_a_mount_is_refused() {
             "/usr/one is a hard link of a file that also has a name outside",
         ],
     );
+}
+
+/// Where the partitions of a layout begin, and how long they are, by number.
+fn places(text: &str, layout: &str) -> Vec<(u32, u64, u64)> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("disk_layout.json");
+    std::fs::write(&path, text).unwrap();
+    let wanted = Located::by_caller(layout.to_owned());
+    let spec = ImageSpec::from_disk_layout(&path, Some(&wanted), &BTreeSet::new()).unwrap();
+    let plan = Builder::from_spec(spec).plan().unwrap();
+    let partitions = plan.layout().partitions.iter();
+    partitions
+        .map(|each| (each.number, each.first.0, each.sectors))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_layout_is_placed_as_its_scripts_would(
+        entries in prop::collection::vec((1..5000_u64, prop::bool::weighted(0.2), prop::option::of(1..5000_u64)), 1..12),
+        alignment in prop::sample::select(vec![1_u64, 8, 2048, 4096]),
+    ) {
+        let numbered = || (1_u32..).zip(&entries);
+        let kind = |blank: bool| if blank { "blank" } else { "data" };
+        let base: Vec<_> = numbered()
+            .map(|(n, (blocks, blank, _))| {
+                format!(r#""{n}": {{ "label": "P{n}", "type": "{}", "blocks": "{blocks}" }}"#, kind(*blank))
+            })
+            .collect();
+        // What another layout makes larger or smaller.
+        let other: Vec<_> = numbered()
+            .filter_map(|(n, (_, _, other))| Some(format!(r#""{n}": {{ "blocks": {} }}"#, other.as_ref()?)))
+            .collect();
+        let text = format!(
+            r#"{{ "metadata": {{ "part_alignment": {alignment} }}, "layouts": {{ "base": {{ {} }}, "vm": {{ {} }} }} }}"#,
+            base.join(", "),
+            other.join(", ")
+        );
+        let mut at = 34_u64;
+        let mut expected = Vec::new();
+        for (number, (blocks, blank, other)) in numbered() {
+            if !blank {
+                at = at.next_multiple_of(alignment);
+                let blocks = other.unwrap_or(*blocks);
+                expected.push((number, at, blocks));
+                at += blocks;
+            }
+        }
+        if expected.is_empty() {
+            return Ok(());
+        }
+        prop_assert_eq!(places(&text, "vm"), expected);
+
+        // As a list, from the last number to the first, where a blank takes room.
+        let list: Vec<_> = numbered()
+            .map(|(n, (blocks, blank, _))| match blank {
+                true => format!(r#"{{ "type": "blank", "size": {} }}"#, blocks * 512),
+                false => format!(r##"{{ "num": {n}, "label": "P{n}", "type": "kernel", "blocks": {blocks} }} # {n}
+"##),
+            })
+            .rev()
+            .collect();
+        let text = format!(r#"{{ "layouts": {{ "common": [{}], "base": [] }} }}"#, list.join(", "));
+        let mut at = 64;
+        let mut expected = Vec::new();
+        for (number, (blocks, blank, _)) in numbered().collect::<Vec<_>>().into_iter().rev() {
+            if !blank {
+                expected.push((number, at, *blocks));
+            }
+            at += blocks;
+        }
+        prop_assert_eq!(places(&text, "base"), expected);
+    }
 }

@@ -1,5 +1,6 @@
 //! Reading descriptions: TOML files, and the layouts that are built in.
 
+#[cfg(feature = "disk-layout")]
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -238,6 +239,14 @@ impl ImageSpec {
         Ok((spec, above.files))
     }
 
+    /// The numbers of the partitions whose filesystem this layer decides.
+    #[cfg(feature = "disk-layout")]
+    fn formatted(&self) -> impl Iterator<Item = u32> {
+        let decided = self.partitions.iter();
+        let decided = decided.filter(|own| own.filesystem.kind.is_some());
+        decided.filter_map(|own| own.number.as_ref().map(|number| number.value))
+    }
+
     fn with_layout_below(mut self, above: &mut Above) -> Result<Self, SpecError> {
         let chosen = self.disk_layout.take();
         let Some(layout) = self.layout.take() else {
@@ -250,12 +259,8 @@ impl ImageSpec {
                 None => Ok(self),
             };
         };
-        let kinds = self
-            .partitions
-            .iter()
-            .filter(|own| own.filesystem.kind.is_some());
-        let formatted = kinds.filter_map(|own| own.number.as_ref());
-        above.formatted.extend(formatted.map(|number| number.value));
+        #[cfg(feature = "disk-layout")]
+        above.formatted.extend(self.formatted());
         let built_in = BUILT_IN_LAYOUTS
             .iter()
             .find(|(name, _)| *name == layout.value);
@@ -284,6 +289,7 @@ struct Above {
     /// The files it was named by, directly or through others.
     files: Vec<PathBuf>,
     /// The partitions whose filesystem is decided already.
+    #[cfg(feature = "disk-layout")]
     formatted: BTreeSet<u32>,
 }
 

@@ -257,7 +257,7 @@ fn set_time(path: &Path, time: u64) -> io::Result<()> {
         return Ok(());
     }
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(time);
-    File::options().write(true).open(path)?.set_modified(time)
+    File::open(path)?.set_modified(time)
 }
 
 /// What is known of a file, or of a link.

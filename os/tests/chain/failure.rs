@@ -12,12 +12,12 @@ use kurmadisk_os::chain::{Graph, Outputs, Step};
 #[test]
 fn a_build_goes_on_where_it_failed() {
     let bench = Bench::new();
-    let broken = AtomicBool::new(true);
+    let broken = &AtomicBool::new(true);
     let steps = || {
         let b = step("b", &["a"], "2");
         let run = b.run;
         let b = Step {
-            run: Box::new(|context| {
+            run: Box::new(move |context| {
                 fs::write(context.folder.join("half"), "")?;
                 if broken.load(Ordering::SeqCst) {
                     return Err("no space".into());

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::super::image::{DiskSpec, ImageSpec, TableKind};
+use super::super::image::ImageSpec;
 use super::super::located::Located;
 use super::super::parse::SpecError;
 use super::super::partition::{Content, PartitionSpec};
 use super::super::value::{AttributeNames, Number, SizeSpec};
+use super::metadata::{Units, disk};
 use super::partition::{Partition, partition};
 use super::read::{Entry, LayoutFile};
 use crate::layout::{AttributeFlag, Attributes, Size};
@@ -21,25 +22,6 @@ const FIRST: u64 = 32 << 10;
 const KERNELS: [u32; 3] = [2, 4, 6];
 /// The highest priority and number of tries.
 const MOST: u8 = 15;
-/// Keys of the metadata that are about installers, or about what is written elsewhere.
-const IGNORED: [&str; 4] = [
-    "rootdev_base",
-    "rootdev_partition",
-    "rootdev_usb",
-    "rootdev_vm",
-];
-
-/// What counts for all partitions.
-pub(super) struct Units {
-    /// Bytes in a block of the disk.
-    pub block: u64,
-    /// Bytes in a block of a filesystem.
-    pub fs_block: u64,
-    /// What filesystems are aligned to, in bytes.
-    fs_align: Option<u64>,
-    /// Whether the layout is a list.
-    pub is_list: bool,
-}
 
 /// The value under `key`, as a number of bytes, or of whatever has no unit.
 pub(super) fn number(entry: &Entry, key: &str) -> Result<Option<Located<u64>>, SpecError> {
@@ -81,7 +63,7 @@ pub(super) fn convert(
     }
     if file.is_list {
         // What is to be last is.
-        partitions.sort_by_key(|partition| partition.is_last);
+        partitions.sort_by_key(|partition| partition.has("last_partition"));
         place(&mut partitions, &units);
         prioritize_kernels(&mut partitions, is_base)?;
     }
@@ -99,88 +81,9 @@ pub(super) fn convert(
     })
 }
 
-/// The disk, and the units of its partitions.
-fn disk(file: &LayoutFile) -> Result<(DiskSpec, Units), SpecError> {
-    let metadata = &file.metadata;
-    let known = [
-        "block_size",
-        "fs_block_size",
-        "part_alignment",
-        "alignment",
-        "disk_alignment",
-        "fs_align",
-        "primary_entry_array_lba",
-        "primary_entry_array_padding_bytes",
-    ];
-    for (key, value) in metadata {
-        if !known.contains(&key.as_str()) && !IGNORED.contains(&key.as_str()) {
-            let known = known.join(", ");
-            return Err(fault(
-                value,
-                &format!("{key}: metadata has no such key; there are {known}"),
-            ));
-        }
-    }
-    for (key, usual) in [
-        ("primary_entry_array_lba", 2),
-        ("primary_entry_array_padding_bytes", 0),
-    ] {
-        if let Some(given) = number(metadata, key)?
-            && given.value != usual
-        {
-            let reason =
-                format!("{key}: the table's entries always lie behind its header; leave it out");
-            return Err(fault(&given, &reason));
-        }
-    }
-    let block_size = number(metadata, "block_size")?;
-    let block = block_size.as_ref().map_or(512, |size| size.value);
-    let fs_block = number(metadata, "fs_block_size")?.map_or(4096, |size| size.value);
-    if let Some(given) = block_size.as_ref().filter(|_| block == 0) {
-        return Err(fault(given, "block_size: it can't be 0"));
-    }
-    if let Some(given) = metadata.get("fs_block_size").filter(|_| fs_block == 0) {
-        return Err(fault(given, "fs_block_size: it can't be 0"));
-    }
-    let in_blocks = |given: Located<u64>| given.map(Size::Sectors);
-    let alignment = match number(metadata, "part_alignment")? {
-        Some(alignment) => Some(alignment),
-        None => number(metadata, "alignment")?,
-    };
-    let alignment = alignment.map(in_blocks);
-    let fs_align = number(metadata, "fs_align")?;
-    if let Some(given) = fs_align.as_ref().filter(|align| align.value == 0) {
-        return Err(fault(given, "fs_align: it can't be 0"));
-    }
-    let packed = (file.is_list && alignment.is_none()).then(|| Located {
-        value: Size::Sectors(1),
-        place: file.place.clone(),
-    });
-    let disk = DiskSpec {
-        table: Some(Located {
-            value: TableKind::Gpt,
-            place: file.place.clone(),
-        }),
-        sector_size: block_size,
-        partition_alignment: alignment.or(packed),
-        disk_alignment: number(metadata, "disk_alignment")?.map(in_blocks),
-        ..DiskSpec::default()
-    };
-    let units = Units {
-        block,
-        fs_block,
-        fs_align: fs_align.map(|align| align.value),
-        is_list: file.is_list,
-    };
-    Ok((disk, units))
-}
-
 /// Says where the partitions of a list begin: each where the one before ends, but for filesystems that are aligned.
 /// What follows one that grows lies at the disk's end.
 fn place(partitions: &mut [Partition], units: &Units) {
-    if !units.is_list {
-        return;
-    }
     let mut at = FIRST;
     for partition in partitions {
         if let (true, Some(align)) = (partition.is_aligned, units.fs_align) {
@@ -225,7 +128,7 @@ fn prioritize(partitions: &mut [Partition]) -> Result<(), SpecError> {
     let slots = partitions
         .iter_mut()
         .rev()
-        .filter(|partition| partition.is_prioritized);
+        .filter(|partition| partition.has("prioritize"));
     for (priority, partition) in (1..).zip(slots) {
         if let Some(spec) = &mut partition.spec {
             attribute(spec, |own| {
@@ -242,7 +145,7 @@ fn prioritize(partitions: &mut [Partition]) -> Result<(), SpecError> {
 fn prioritize_kernels(partitions: &mut [Partition], is_base: bool) -> Result<(), SpecError> {
     for partition in partitions
         .iter_mut()
-        .filter(|partition| partition.is_kernel)
+        .filter(|partition| partition.kind == "kernel")
     {
         let Some(spec) = &mut partition.spec else {
             continue;
@@ -268,9 +171,9 @@ fn mark_hybrid(file: &LayoutFile, partitions: &mut [Partition]) {
         .is_some_and(|all| all.value == Value::Bool(true));
     let wanted = partitions
         .iter_mut()
-        .find(|partition| partition.is_hybrid || (for_all && partition.is_esp));
+        .find(|partition| partition.has("hybrid") || (for_all && partition.kind == "efi"));
     let Some(partition) = wanted else { return };
-    let by_feature = partition.is_hybrid;
+    let by_feature = partition.has("hybrid");
     let Some(spec) = &mut partition.spec else {
         return;
     };

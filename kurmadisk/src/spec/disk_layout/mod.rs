@@ -10,10 +10,14 @@
 //! | `inherit` | one layout of a file, with what it takes from others |
 //! | `convert` | its entries as an [`ImageSpec`] |
 //! | `partition` | an entry as a [`PartitionSpec`](super::PartitionSpec) |
+//! | `filesystem` | what it says of its filesystem |
+//! | `metadata` | what counts for all partitions |
 //! | `types` | names of partition types |
 
 mod convert;
+mod filesystem;
 mod inherit;
+mod metadata;
 mod partition;
 mod read;
 mod types;

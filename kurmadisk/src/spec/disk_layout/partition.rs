@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use super::super::located::Located;
 use super::super::parse::SpecError;
-use super::super::partition::{
-    Binds, Content, ErrorsSpec, FilesystemKind, FilesystemSpec, PartitionSpec, ProfileSpec,
-};
+use super::super::partition::{Binds, Content, PartitionSpec};
 use super::super::value::Name;
 use super::super::verity::VeritySpec;
-use super::convert::{Units, bytes, fault, number};
+use super::convert::{bytes, fault, number};
+use super::filesystem::filesystem;
+use super::metadata::Units;
 use super::read::Entry;
 use super::types;
 use crate::layout::Size;
@@ -53,16 +53,22 @@ pub(super) struct Partition {
     pub spec: Option<PartitionSpec>,
     /// Its length.
     pub bytes: u64,
-    pub is_esp: bool,
-    pub is_kernel: bool,
+    /// The name of its type.
+    pub kind: String,
+    /// Whether a filesystem's alignment is its.
     pub is_aligned: bool,
-    pub is_hybrid: bool,
-    pub is_prioritized: bool,
-    pub is_last: bool,
+    features: Vec<String>,
+}
+
+impl Partition {
+    /// Whether it has this feature.
+    pub fn has(&self, feature: &str) -> bool {
+        self.features.iter().any(|own| own == feature)
+    }
 }
 
 /// The text under `key`.
-fn text(entry: &Entry, key: &str) -> Result<Option<Located<String>>, SpecError> {
+pub(super) fn text(entry: &Entry, key: &str) -> Result<Option<Located<String>>, SpecError> {
     let Some(given) = entry.get(key) else {
         return Ok(None);
     };
@@ -73,7 +79,10 @@ fn text(entry: &Entry, key: &str) -> Result<Option<Located<String>>, SpecError> 
 }
 
 /// The number under `key`, which has to fit in its field.
-fn small<T: TryFrom<u64>>(entry: &Entry, key: &str) -> Result<Option<Located<T>>, SpecError> {
+pub(super) fn small<T: TryFrom<u64>>(
+    entry: &Entry,
+    key: &str,
+) -> Result<Option<Located<T>>, SpecError> {
     let Some(given) = number(entry, key)? else {
         return Ok(None);
     };
@@ -93,25 +102,10 @@ pub(super) fn partition(
     units: &Units,
     formatted: &BTreeSet<u32>,
 ) -> Result<Option<Partition>, SpecError> {
-    if let Some(given) = entry.get("num").filter(|num| num.value == "metadata") {
-        return if entry.contains_key("external_gpt") {
-            Err(fault(
-                given,
-                "num: a table that lies elsewhere (external_gpt) is not written",
-            ))
-        } else {
-            Ok(None)
-        };
+    if is_about_flash(entry)? {
+        return Ok(None);
     }
-    for (key, value) in entry {
-        if !KEYS.contains(&key.as_str()) {
-            let known = KEYS.join(", ");
-            return Err(fault(
-                value,
-                &format!("{key}: partitions have no such key; there are {known}"),
-            ));
-        }
-    }
+    check_keys(entry)?;
     let Some(kind) = text(entry, "type")? else {
         return Err(missing(entry, "type"));
     };
@@ -136,36 +130,58 @@ pub(super) fn partition(
         None if units.is_list => label.beside(units.block),
         None => return Err(missing(entry, "blocks")),
     };
-    let features = features(entry)?;
-    let has = |name: &str| features.iter().any(|feature| feature == name);
+    let mut partition = Partition {
+        spec: None,
+        bytes: size.value,
+        is_aligned: matches!(kind.value.as_str(), "data" | "rootfs") && size.value > units.block,
+        features: features(entry)?,
+        kind: kind.value.clone(),
+    };
     let mut spec = PartitionSpec {
         kind: Some(type_of(&kind)?),
         guid: guid(entry)?,
-        size: Some(bytes(size.clone())),
-        grow: has("expand").then(|| label.beside(true)),
+        size: Some(bytes(size)),
+        grow: partition.has("expand").then(|| label.beside(true)),
         number: Some(number.clone()),
         ..PartitionSpec::default()
     };
-    if !formatted.contains(&number.value) {
-        spec.filesystem = filesystem(entry, units, size.value, kind.value == "efi")?;
+    let is_given = formatted.contains(&number.value);
+    if !is_given {
+        spec.filesystem = filesystem(entry, units, partition.bytes, kind.value == "efi")?;
     }
-    let is_formatted = spec.filesystem.kind.is_some() || formatted.contains(&number.value);
-    if has("verity") && is_formatted {
+    let is_formatted = is_given || spec.filesystem.kind.is_some();
+    if partition.has("verity") && is_formatted {
         protect(&mut spec, &label, &number, units);
     }
-    mounts(entry, &mut spec, &label, is_formatted)?;
-    let is_aligned = matches!(kind.value.as_str(), "data" | "rootfs") && size.value > units.block;
+    if is_formatted {
+        mounts(entry, &mut spec, &label)?;
+    }
     spec.label = Some(label);
-    Ok(Some(Partition {
-        spec: Some(spec),
-        bytes: size.value,
-        is_esp: kind.value == "efi",
-        is_kernel: kind.value == "kernel",
-        is_aligned,
-        is_hybrid: has("hybrid"),
-        is_prioritized: has("prioritize"),
-        is_last: has("last_partition"),
-    }))
+    partition.spec = Some(spec);
+    Ok(Some(partition))
+}
+
+/// Whether an entry is no partition, but tells of flash memory that the disk is on.
+fn is_about_flash(entry: &Entry) -> Result<bool, SpecError> {
+    let Some(given) = entry.get("num").filter(|num| num.value == "metadata") else {
+        return Ok(false);
+    };
+    if entry.contains_key("external_gpt") {
+        let reason = "num: a table that lies elsewhere (external_gpt) is not written";
+        return Err(fault(given, reason));
+    }
+    Ok(true)
+}
+
+/// Refuses keys that there are not.
+fn check_keys(entry: &Entry) -> Result<(), SpecError> {
+    let unknown = entry.iter().find(|(key, _)| !KEYS.contains(&key.as_str()));
+    let Some((key, value)) = unknown else {
+        return Ok(());
+    };
+    let known = KEYS.join(", ");
+    let reason = format!("{key}: partitions have no such key; there are {known}");
+    Err(fault(value, &reason))
 }
 
 fn missing(entry: &Entry, key: &str) -> SpecError {
@@ -248,162 +264,6 @@ fn guid(entry: &Entry) -> Result<Option<Located<Uuid>>, SpecError> {
     }
 }
 
-/// The filesystem in a partition of so many bytes.
-fn filesystem(
-    entry: &Entry,
-    units: &Units,
-    length: u64,
-    is_esp: bool,
-) -> Result<FilesystemSpec, SpecError> {
-    let kind = match text(entry, "fs_type")? {
-        Some(kind) => Some(kind),
-        None => text(entry, "fs_format")?,
-    };
-    let Some(kind) = kind else {
-        // How large a filesystem would be is said of partitions that an updater formats.
-        return Ok(FilesystemSpec::default());
-    };
-    let mut spec = FilesystemSpec {
-        label: text(entry, "fs_label")?,
-        size: fs_size(entry, units, length)?,
-        ..FilesystemSpec::default()
-    };
-    for key in ["fs_subvolume", "fs_compression"] {
-        if let Some(given) = entry.get(key).filter(|_| kind.value != "btrfs") {
-            return Err(fault(
-                given,
-                &format!("{key}: only btrfs has it, and this is {}", kind.value),
-            ));
-        }
-    }
-    if let Some(options) = entry
-        .get("fs_options")
-        .filter(|all| all.value.get(&kind.value).is_some())
-    {
-        let reason = format!(
-            "fs_options: options of mkfs.{} are not heeded; leave them out",
-            kind.value
-        );
-        return Err(fault(options, &reason));
-    }
-    let set = |found| Some(kind.beside(found));
-    match kind.value.as_str() {
-        "ext2" | "ext3" | "ext4" => {
-            let profile = match kind.value.as_str() {
-                "ext2" => ProfileSpec::Ext2,
-                "ext3" => ProfileSpec::Ext3,
-                _ => ProfileSpec::Ext4,
-            };
-            spec.kind = set(FilesystemKind::Ext4);
-            spec.profile = Some(kind.beside(profile));
-            extended(entry, units, &kind, &mut spec)?;
-        }
-        "vfat" | "fat" | "fat12" | "fat16" | "fat32" => {
-            for key in ["fs_bytes_per_inode", "fs_inode_size"] {
-                if let Some(given) = entry.get(key) {
-                    return Err(fault(
-                        given,
-                        &format!("{key}: only ext2, ext3 and ext4 have inodes"),
-                    ));
-                }
-            }
-            spec.kind = set(FilesystemKind::Fat);
-            let bits = match kind.value.as_str() {
-                "fat12" => Some(12),
-                "fat16" => Some(16),
-                "fat32" => Some(32),
-                // In CoreOS' layouts the EFI system partition is FAT32, whatever its size.
-                _ => (is_esp && !units.is_list).then_some(32),
-            };
-            spec.fat_bits = bits.map(|bits| kind.beside(bits));
-        }
-        other => {
-            let number = entry
-                .get("num")
-                .map_or_else(String::new, |num| num.value.to_string());
-            let reason = format!(
-                "fs_type: {other} is not written here; give partition {number} another one in the configuration: \
-                 [[partition]] number = {number}, filesystem = {{ type = \"ext4\" }}"
-            );
-            return Err(fault(&kind, &reason));
-        }
-    }
-    Ok(spec)
-}
-
-/// The keys of ext2, ext3 and ext4, as the scripts of `CoreOS` give them to mke2fs.
-fn extended(
-    entry: &Entry,
-    units: &Units,
-    kind: &Located<String>,
-    spec: &mut FilesystemSpec,
-) -> Result<(), SpecError> {
-    let block = number(entry, "fs_block_size")?.unwrap_or_else(|| kind.beside(units.fs_block));
-    spec.inode_size = small(entry, "fs_inode_size")?;
-    spec.bytes_per_inode = small(entry, "fs_bytes_per_inode")?;
-    if !units.is_list {
-        let usual = u32::try_from(block.value)
-            .ok()
-            .map(|bytes| kind.beside(bytes));
-        spec.bytes_per_inode = spec.bytes_per_inode.take().or(usual);
-        spec.errors = Some(kind.beside(ErrorsSpec::RemountRo));
-    }
-    spec.block_size = Some(block.map(Size::Bytes));
-    Ok(())
-}
-
-/// How much of its partition a filesystem takes, when that is not all.
-fn fs_size(entry: &Entry, units: &Units, length: u64) -> Result<Option<Located<Size>>, SpecError> {
-    let block = number(entry, "fs_block_size")?.map_or(units.fs_block, |size| size.value);
-    if block == 0 {
-        return Ok(None);
-    }
-    let given = match (entry.get("fs_blocks"), number(entry, "fs_size")?) {
-        (Some(given), None) => {
-            let blocks = blocks_of(given, length / block);
-            let bytes = blocks.and_then(|blocks| blocks.checked_mul(block));
-            let Some(bytes) = bytes else {
-                let reason = format!("fs_blocks: {} is no number of blocks", given.value);
-                return Err(fault(given, &reason));
-            };
-            given.beside(bytes)
-        }
-        (None, Some(size)) => size,
-        (Some(_), Some(size)) => {
-            return Err(fault(
-                &size,
-                "fs_size: there are fs_blocks too; give one of the two",
-            ));
-        }
-        (None, None) => return Ok(None),
-    };
-    if given.value > length {
-        let reason = format!(
-            "the filesystem would be larger ({}) than its partition ({length})",
-            given.value
-        );
-        return Err(fault(&given, &reason));
-    }
-    Ok((given.value < length).then(|| given.map(Size::Bytes)))
-}
-
-/// So many blocks: a number, a share of `all` such as `90%`, or with a minus so many fewer than all.
-fn blocks_of(given: &Located<Value>, all: u64) -> Option<u64> {
-    let text = match &given.value {
-        Value::String(text) => text.trim().to_owned(),
-        Value::Number(number) => number.to_string(),
-        _ => return None,
-    };
-    if let Some(percent) = text.strip_suffix('%') {
-        let percent: u64 = percent.trim().parse().ok()?;
-        return all.checked_mul(percent).map(|share| share / 100);
-    }
-    match text.strip_prefix('-') {
-        Some(fewer) => all.checked_sub(fewer.parse().ok()?),
-        None => text.parse().ok(),
-    }
-}
-
 /// A filesystem that hashes vouch for, which lie behind it.
 fn protect(
     spec: &mut PartitionSpec,
@@ -429,11 +289,7 @@ fn mounts(
     entry: &Entry,
     spec: &mut PartitionSpec,
     label: &Located<String>,
-    is_formatted: bool,
 ) -> Result<(), SpecError> {
-    if !is_formatted {
-        return Ok(());
-    }
     let mount = text(entry, "mount")?;
     let is_root = mount.as_ref().is_some_and(|mount| mount.value == "/");
     let is_esp = entry.get("type").is_some_and(|kind| kind.value == "efi");
