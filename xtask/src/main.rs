@@ -42,14 +42,7 @@ enum Task {
     /// Make the Debian root that tests and benchmark read, ahead of them
     Inputs,
     /// Time whole builds beside today's tools, tar and the floor
-    Bench {
-        /// Rounds that count; one more comes before them
-        #[arg(long, default_value_t = 5)]
-        runs: usize,
-        /// Leave kurmadisk itself out
-        #[arg(long)]
-        baselines_only: bool,
-    },
+    Bench(bench::Arguments),
     /// Compare what programs that make ext4 keep of a tree of nasty cases; as root
     Compare {
         /// Write the report to docs/comparison.md
@@ -79,6 +72,9 @@ enum Task {
         /// The file to write
         out: PathBuf,
     },
+    /// The benchmark's warming of memory: touch much of it once
+    #[command(hide = true)]
+    TouchMemory,
 }
 
 fn main() -> ExitCode {
@@ -86,15 +82,13 @@ fn main() -> ExitCode {
         Task::Test { arguments } => test::run(&arguments),
         Task::Lint => lint::run(),
         Task::Inputs => inputs(),
-        Task::Bench {
-            runs,
-            baselines_only,
-        } => bench::run(runs, baselines_only),
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Compare { write, mke2fs } => compare::run(write, mke2fs),
         Task::Soak { names } => soak::run(names),
         Task::BootMatrix => boot_matrix(),
         Task::KernelProof => kernel_proof(),
         Task::Floor { tree, out } => bench::floor::run(&tree, &out),
+        Task::TouchMemory => bench::touch(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

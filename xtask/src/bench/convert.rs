@@ -1,13 +1,10 @@
-//! From a raw image to each format: `kurmadisk convert` beside `qemu-img convert`.
-
-use std::path::Path;
-use std::process::Command;
+//! V: from a raw image to each format, `kurmadisk convert` beside `qemu-img convert`.
 
 use kurmadisk_fixtures::debian::DebianRoot;
 
+use super::comparison::{Comparison, Target};
 use super::job::{Job, quietly, tool};
-use super::ours;
-use super::report::{Comparison, Target};
+use super::{Part, Setting};
 use crate::Outcome;
 
 /// Our name of a format, the arguments with which qemu-img makes it, and how many times faster we want to be.
@@ -26,51 +23,36 @@ const FORMATS: [(&str, &[&str], f64); 7] = [
     ("vhdx", &["-O", "vhdx"], 1.2),
 ];
 
-pub(super) fn jobs(root: &DebianRoot, programs: &Path, work: &Path) -> Outcome<Vec<Job>> {
-    let source = work.join("converted.raw");
-    ours::build(root, programs, "raw", &source)?;
-    let mut jobs = Vec::new();
-    for (format, arguments, _) in FORMATS {
-        let output = work.join(format!("ours-converted.{format}"));
-        let (program, input, target) = (programs.join("kurmadisk"), source.clone(), output.clone());
-        jobs.push(Job::new(
-            ours_name(format),
-            [output],
-            Vec::new(),
-            move || {
-                let mut convert = Command::new(&program);
-                convert.args(["convert", "--quiet", "--format", format]);
-                quietly(convert.arg(&input).arg(&target))
-            },
-        ));
-        let output = work.join(format!("qemu-converted.{format}"));
-        let (input, target) = (source.clone(), output.clone());
-        jobs.push(Job::new(
-            qemu_name(format),
-            [output],
-            Vec::new(),
-            move || {
+pub(super) fn part(setting: &Setting, root: &DebianRoot) -> Outcome<Part> {
+    let source = setting.work.join("converted.raw");
+    quietly(&mut setting.kurmadisk()?.build(root, "raw", &source))?;
+    let mut part = Part::default();
+    for (format, arguments, times) in FORMATS {
+        let output = setting.work.join(format!("ours-converted.{format}"));
+        let (kurmadisk, input, file) = (setting.kurmadisk()?, source.clone(), output.clone());
+        let convert = move || Ok(kurmadisk.convert(&input, format, &file));
+        let ours = format!("V: kurmadisk convert, {format}");
+        part.jobs.push(Job::process(&ours, [output], convert));
+        let output = setting.work.join(format!("qemu-converted.{format}"));
+        let (input, file) = (source.clone(), output.clone());
+        part.jobs
+            .push(Job::process(qemu_name(format), [output], move || {
                 let mut convert = tool("qemu-img")?;
                 convert.args(["convert", "-f", "raw"]).args(arguments);
-                quietly(convert.arg(&input).arg(&target))
-            },
+                convert.arg(&input).arg(&file);
+                Ok(convert)
+            }));
+        let title = format!("V → {format}");
+        part.comparisons.push(Comparison::new(
+            &title,
+            &ours,
+            &qemu_name(format),
+            Target::Faster(times),
         ));
     }
-    Ok(jobs)
+    Ok(part)
 }
 
-fn ours_name(format: &str) -> String {
-    format!("kurmadisk convert, {format}")
-}
-
-fn qemu_name(format: &str) -> String {
-    format!("qemu-img convert, {format}")
-}
-
-pub(super) fn comparisons() -> impl Iterator<Item = Comparison> {
-    FORMATS.into_iter().map(|(format, _, times)| Comparison {
-        first: vec![qemu_name(format)],
-        second: vec![ours_name(format)],
-        target: Some(Target::AtLeast(times)),
-    })
+pub(super) fn qemu_name(format: &str) -> String {
+    format!("V: qemu-img convert, {format}")
 }

@@ -5,25 +5,26 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::process::Command;
 
-use kurmadisk_fixtures::debian::DebianRoot;
-
-use super::job::{Job, quietly};
+use super::Setting;
+use super::job::Job;
 use crate::Outcome;
 
 const PIECE: usize = 1 << 20;
 
 /// The job: this program's release build as a process of its own.
-pub(super) fn job(root: &DebianRoot, programs: &Path, work: &Path) -> Job {
-    let output = work.join("floor");
-    let (tree, program, file) = (root.tree.clone(), programs.join("xtask"), output.clone());
-    Job::new("floor", [output], Vec::new(), move || {
-        quietly(
-            std::process::Command::new(&program)
-                .arg("floor")
-                .arg(&tree)
-                .arg(&file),
-        )
+pub(super) fn job(name: &str, tree: &Path, setting: &Setting) -> Job {
+    let output = setting.work.join(name.replace([' ', ':'], "-"));
+    let (tree, program, file) = (
+        tree.to_owned(),
+        setting.programs.join("xtask"),
+        output.clone(),
+    );
+    Job::process(name, [output], move || {
+        let mut floor = Command::new(&program);
+        floor.arg("floor").arg(&tree).arg(&file);
+        Ok(floor)
     })
 }
 

@@ -11,7 +11,12 @@ use kurmadisk_fixtures::oracle;
 use crate::Outcome;
 
 /// What a job does while the clock runs.
-type Action = Box<dyn Fn() -> Outcome>;
+enum Action {
+    /// One process.
+    Process(Box<dyn Fn() -> Outcome<Command>>),
+    /// Several, and what is between them.
+    Steps(Box<dyn Fn() -> Outcome>),
+}
 
 /// A job: from the tree, or a disk, to files.
 pub(super) struct Job {
@@ -32,7 +37,22 @@ pub(super) struct Sizes {
 }
 
 impl Job {
-    pub(super) fn new(
+    /// A job of one process.
+    pub(super) fn process(
+        name: impl Into<String>,
+        outputs: impl IntoIterator<Item = PathBuf>,
+        command: impl Fn() -> Outcome<Command> + 'static,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            outputs: outputs.into_iter().collect(),
+            leavings: Vec::new(),
+            action: Action::Process(Box::new(command)),
+        }
+    }
+
+    /// A job of several steps.
+    pub(super) fn steps(
         name: impl Into<String>,
         outputs: impl IntoIterator<Item = PathBuf>,
         leavings: Vec<PathBuf>,
@@ -42,12 +62,31 @@ impl Job {
             name: name.into(),
             outputs: outputs.into_iter().collect(),
             leavings,
-            action: Box::new(action),
+            action: Action::Steps(Box::new(action)),
         }
     }
 
     pub(super) fn run(&self) -> Outcome {
-        (self.action)().map_err(|error| format!("{}: {error}", self.name).into())
+        let done = match &self.action {
+            Action::Process(command) => command().and_then(|mut command| quietly(&mut command)),
+            Action::Steps(action) => action(),
+        };
+        done.map_err(|error| format!("{}: {error}", self.name).into())
+    }
+
+    /// Runs it, and tells how much memory was resident at once, in bytes; nothing for several steps.
+    pub(super) fn run_measured(&self) -> Outcome<Option<u64>> {
+        let Action::Process(command) = &self.action else {
+            return self.run().map(|()| None);
+        };
+        let said = tempfile::NamedTempFile::new()?;
+        let command = command()?;
+        let mut measured = tool("time")?;
+        measured.args(["--format=%M", "--output"]).arg(said.path());
+        measured.arg(command.get_program()).args(command.get_args());
+        quietly(&mut measured).map_err(|error| format!("{}: {error}", self.name))?;
+        let kibibytes: u64 = fs::read_to_string(said.path())?.trim().parse()?;
+        Ok(Some(kibibytes * 1024))
     }
 
     /// Removes what the job has made.
@@ -107,7 +146,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let output = dir.path().join("output");
         let file = output.clone();
-        let job = Job::new("job", [output], Vec::new(), move || {
+        let job = Job::steps("job", [output], Vec::new(), move || {
             Ok(fs::write(&file, "")?)
         });
         assert!(job.output_sizes().is_err());
@@ -115,6 +154,14 @@ mod tests {
         assert!(job.output_sizes().is_err());
         job.clean().unwrap();
         job.clean().unwrap();
+    }
+
+    #[test]
+    fn the_memory_of_a_process_is_measured() {
+        let job = Job::process("job", [], || Ok(Command::new("true")));
+        assert!(job.run_measured().unwrap().unwrap() > 100_000);
+        let steps = Job::steps("job", [], Vec::new(), || Ok(()));
+        assert_eq!(steps.run_measured().unwrap(), None);
     }
 
     #[test]

@@ -2,59 +2,205 @@
 //!
 //! Every round runs every job once, each from the same start: its old output gone, the disk's queue empty, the
 //! inputs in the page cache. Rounds interleave the jobs, so a slow minute of the machine falls on all of them.
-//! One round more comes first and doesn't count.
+//! One round more comes first and doesn't count; in it the memory of processes is measured.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`system`] | D and K: a whole system into each format, the KurmaOS disk |
+//! | [`trees`] | S and M: an ext4 of many small files |
+//! | [`large`] | B: a large file, a large disk with little in it |
+//! | [`convert`] | V: from one format to another |
+//! | [`archives`] | I: an initrd, and a container's image |
+//! | [`several`] | several formats from one read |
+//! | [`ours`], [`tools`], [`rivals`], [`floor`] | the programs |
+//! | [`inputs`] | what they read |
+//! | [`job`], [`timing`] | one thing that is timed, and its times |
+//! | [`comparison`] | what is set against what, and the targets |
+//! | [`report`], [`chart`] | all of it as text, JSON and a picture |
+//! | [`instructions`] | instructions instead of seconds |
 
+mod archives;
+mod chart;
+mod comparison;
 mod convert;
 pub(crate) mod floor;
-mod initrd;
+mod inputs;
+mod instructions;
 pub(crate) mod job;
+mod large;
 mod ours;
 mod report;
+mod rivals;
 mod several;
+mod system;
 mod timing;
 mod tools;
+mod trees;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use clap::ValueEnum;
 use kurmadisk_fixtures::debian::{DebianRoot, prepare_debian_root};
 use kurmadisk_fixtures::workspace_root;
 
 use crate::{Outcome, cargo, requirements};
+use comparison::{Comparison, Limit};
 use job::Job;
-use report::{Comparison, Report, Target};
+use ours::Kurmadisk;
+use report::Report;
 use timing::Timing;
 
+/// What is measured.
+#[derive(clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
+pub(crate) struct Arguments {
+    /// Rounds that count; one more comes before them. 5 unless said otherwise, 2 with --quick
+    #[arg(long)]
+    runs: Option<usize>,
+    /// A minute's worth of it: fewer formats, fewer files, D, K and S alone
+    #[arg(long)]
+    quick: bool,
+    /// Workloads, with commas between them; without it D, K, S, V and I. M needs 20 GB of disk, B 15 GB
+    #[arg(long, value_delimiter = ',', value_name = "LETTER[,…]")]
+    workload: Vec<Workload>,
+    /// Also programs that no distribution has, built from crates.io
+    #[arg(long)]
+    rivals: bool,
+    /// Afterwards remove what was made for S, M and B to read
+    #[arg(long)]
+    remove_inputs: bool,
+    /// Count instructions of the parts instead, and fail where they have grown
+    #[arg(long)]
+    instructions: bool,
+    /// Make these counts the baseline
+    #[arg(long, requires = "instructions")]
+    write: bool,
+}
+
+/// A set of jobs with one input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "verbatim")]
+enum Workload {
+    /// A Debian root with kernel and initrd
+    D,
+    /// The KurmaOS disk with kernel and initrd alone
+    K,
+    /// 100,000 small files
+    S,
+    /// A million small files, 200,000 of them in one folder
+    M,
+    /// A file of 4 GiB, and a disk of 1 TiB with 1 GiB in it
+    B,
+    /// The raw image of D, to be converted
+    V,
+    /// An initrd and a container's image of D's /usr/lib
+    I,
+}
+
+impl Workload {
+    /// What it is, for the report.
+    fn text(self) -> String {
+        let value = self.to_possible_value();
+        let help = value.as_ref().and_then(|value| value.get_help());
+        format!(
+            "{self:?}: {}",
+            help.map(ToString::to_string).unwrap_or_default()
+        )
+    }
+}
+
+/// Where jobs find what they need.
+struct Setting {
+    /// The folder of release builds.
+    programs: PathBuf,
+    /// The folder for what they make.
+    work: PathBuf,
+    quick: bool,
+    rivals: bool,
+}
+
+impl Setting {
+    fn kurmadisk(&self) -> Outcome<Kurmadisk> {
+        Kurmadisk::new(self)
+    }
+}
+
+/// Jobs, and what is wanted of them.
+#[derive(Default)]
+struct Part {
+    jobs: Vec<Job>,
+    comparisons: Vec<Comparison>,
+    limits: Vec<Limit>,
+}
+
+impl Part {
+    fn add(&mut self, other: Self) {
+        self.jobs.extend(other.jobs);
+        self.comparisons.extend(other.comparisons);
+        self.limits.extend(other.limits);
+    }
+}
+
 /// Runs the benchmark and prints the report, which is kept in `target/bench`.
-pub(crate) fn run(runs: usize, baselines_only: bool) -> Outcome {
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    if arguments.instructions {
+        return instructions::run(arguments.write);
+    }
+    let runs = arguments
+        .runs
+        .unwrap_or(if arguments.quick { 2 } else { 5 });
     if runs < 2 {
         return Err("at least 2 runs are needed to see how much they vary".into());
     }
     requirements::ensure()?;
     let root = prepare_debian_root()?;
-    let mut build = vec!["build", "--release", "--package", "xtask"];
-    if !baselines_only {
-        build.extend(["--package", "kurmadisk-cli"]);
-    }
-    cargo::step(&build)?;
-    let programs = release_folder()?;
+    build_release()?;
     let folder = workspace_root().join("target").join("bench");
-    let work = folder.join("work");
-    if work.exists() {
-        fs::remove_dir_all(&work)?;
+    let setting = Setting {
+        programs: release_folder()?,
+        work: folder.join("work"),
+        quick: arguments.quick,
+        rivals: arguments.rivals,
+    };
+    if setting.work.exists() {
+        fs::remove_dir_all(&setting.work)?;
     }
-    fs::create_dir_all(&work)?;
+    fs::create_dir_all(&setting.work)?;
 
-    let jobs = jobs(&root, &programs, &work, baselines_only)?;
-    let timings = measure(&jobs, runs)?;
-    let report = Report::new(&root.tree, runs, timings, comparisons())?;
+    let workloads = workloads(arguments);
+    let part = part(&setting, &root, &workloads)?;
+    if !arguments.quick {
+        touch_memory(&setting)?;
+    }
+    let timings = measure(&part.jobs, runs)?;
+    let inputs = workloads.iter().map(|workload| workload.text()).collect();
+    let report = Report::new(inputs, runs, timings, part.comparisons, part.limits);
     let text = report.markdown();
     fs::write(folder.join("report.md"), &text)?;
     fs::write(folder.join("report.json"), report.json()?)?;
-    fs::remove_dir_all(&work)?;
+    fs::write(folder.join("report.svg"), chart::svg(&report))?;
+    fs::remove_dir_all(&setting.work)?;
+    if arguments.remove_inputs {
+        inputs::remove()?;
+    }
     print!("{text}");
     Ok(())
+}
+
+/// Builds all that is measured at once: alone, packages would have other features of their dependencies, and those
+/// would be built again.
+fn build_release() -> Outcome {
+    const PACKAGES: [&str; 3] = ["xtask", "kurmadisk-cli", "kurmadisk-benches"];
+    let mut build = vec!["build", "--release", "--bins", "--example", "instructions"];
+    for package in PACKAGES {
+        build.extend(["--package", package]);
+    }
+    cargo::step(&build)
 }
 
 /// Where cargo puts release builds, wherever the user has told it to.
@@ -69,34 +215,77 @@ pub(crate) fn release_folder() -> Outcome<PathBuf> {
     Ok(Path::new(target).join("release"))
 }
 
-/// All jobs. Ours come first, for today's tools are to make the same disk: they get the sizes and the
-/// boot files of the raw image that kurmadisk has made.
-fn jobs(
-    root: &DebianRoot,
-    programs: &Path,
-    work: &Path,
-    baselines_only: bool,
-) -> Outcome<Vec<Job>> {
-    let mut jobs = Vec::new();
-    let disk = if baselines_only {
-        tools::Disk::estimated(root, work)?
-    } else {
-        jobs = ours::jobs(root, programs, work)?;
-        let sample = work.join("sample.raw");
-        ours::build(root, programs, "raw", &sample)?;
-        let disk = tools::Disk::like(&sample, root, work)?;
-        fs::remove_file(&sample)?;
-        disk
-    };
-    jobs.extend(tools::jobs(root, &disk, work)?);
-    jobs.push(tools::tar(root, work)?);
-    jobs.push(floor::job(root, programs, work));
-    if !baselines_only {
-        jobs.extend(several::jobs(root, programs, work)?);
-        jobs.extend(convert::jobs(root, programs, work)?);
-        jobs.extend(initrd::jobs(root, programs, work)?);
+fn workloads(arguments: &Arguments) -> Vec<Workload> {
+    match (&arguments.workload[..], arguments.quick) {
+        ([], true) => vec![Workload::D, Workload::K, Workload::S],
+        ([], false) => vec![
+            Workload::D,
+            Workload::K,
+            Workload::S,
+            Workload::V,
+            Workload::I,
+        ],
+        (wanted, _) => wanted.to_vec(),
     }
-    Ok(jobs)
+}
+
+fn part(setting: &Setting, root: &DebianRoot, workloads: &[Workload]) -> Outcome<Part> {
+    let mut whole = Part::default();
+    for workload in workloads {
+        match workload {
+            Workload::D => {
+                whole.add(system::whole(setting, root)?);
+                whole.add(trees::whole(setting, &root.tree)?);
+                if !setting.quick {
+                    whole.add(system::threads(setting, root)?);
+                    whole.add(several::part(setting, root)?);
+                }
+            }
+            Workload::K => whole.add(system::kurmaos(setting, root)?),
+            Workload::S => {
+                let files = if setting.quick {
+                    inputs::QUICK
+                } else {
+                    inputs::SMALL
+                };
+                whole.add(trees::small(setting, "S", files)?);
+            }
+            Workload::M => {
+                let mut million = trees::small(setting, "M", inputs::MILLION)?;
+                trees::scale(&mut million);
+                whole.add(million);
+            }
+            Workload::B => whole.add(large::part(setting, root)?),
+            Workload::V => whole.add(convert::part(setting, root)?),
+            Workload::I => whole.add(archives::part(setting, root)?),
+        }
+    }
+    Ok(whole)
+}
+
+/// Has a process take memory and give it back. A virtual machine gets pages from its host when they are first
+/// touched, which is slow, and would be counted to whichever job comes first.
+fn touch_memory(setting: &Setting) -> Outcome {
+    let mut touch = std::process::Command::new(setting.programs.join("xtask"));
+    job::quietly(touch.arg("touch-memory"))
+}
+
+/// Touches half of the memory that is available, 8 GiB of it at most.
+pub(crate) fn touch() -> Outcome {
+    const MOST: usize = 8 << 30;
+    const PAGE: usize = 4096;
+    let information = fs::read_to_string("/proc/meminfo")?;
+    let mut lines = information.lines();
+    let available = lines.find_map(|line| line.strip_prefix("MemAvailable:"));
+    let available = available.and_then(|value| value.trim().strip_suffix("kB"));
+    let available: usize = available
+        .ok_or("/proc/meminfo has no MemAvailable")?
+        .trim()
+        .parse()?;
+    let mut memory = vec![0_u8; (available * 1024 / 2).min(MOST)];
+    memory.iter_mut().step_by(PAGE).for_each(|byte| *byte = 1);
+    std::hint::black_box(&memory);
+    Ok(())
 }
 
 fn measure(jobs: &[Job], runs: usize) -> Outcome<Vec<Timing>> {
@@ -108,44 +297,19 @@ fn measure(jobs: &[Job], runs: usize) -> Outcome<Vec<Timing>> {
             let (job, timing) = (&jobs[index], &mut timings[index]);
             job.clean()?;
             rustix::fs::sync();
-            let start = Instant::now();
-            job.run()?;
-            let seconds = start.elapsed().as_secs_f64();
-            eprintln!("round {round} of {runs}: {:7.3} s  {}", seconds, job.name);
-            timing.output = job.output_sizes()?;
-            if round > 0 {
+            if round == 0 {
+                timing.resident = job.run_measured()?;
+                timing.output = job.output_sizes()?;
+                eprintln!("round 0 of {runs}  {}", job.name);
+            } else {
+                let start = Instant::now();
+                job.run()?;
+                let seconds = start.elapsed().as_secs_f64();
+                eprintln!("round {round} of {runs}: {seconds:7.3} s  {}", job.name);
                 timing.seconds.push(seconds);
             }
             job.clean()?;
         }
     }
     Ok(timings)
-}
-
-/// What is set against what: the time of the first is divided by that of the second.
-fn comparisons() -> Vec<Comparison> {
-    let pairs = [
-        (
-            "today's tools, vdi",
-            "kurmadisk, vdi",
-            Some(Target::AtLeast(4.0)),
-        ),
-        ("kurmadisk, vdi", "tar cf", Some(Target::AtMost(1.0))),
-        ("kurmadisk, vdi", "floor", None),
-        ("today's tools, raw", "kurmadisk, raw", None),
-        ("kurmadisk, raw", "floor", None),
-        ("today's tools, vmdk", "kurmadisk, vmdk", None),
-        ("today's tools, vmdk-stream", "kurmadisk, vmdk-stream", None),
-        ("tar cf", "floor", None),
-    ];
-    let pairs = pairs.map(|(first, second, target)| Comparison {
-        first: vec![first.to_owned()],
-        second: vec![second.to_owned()],
-        target,
-    });
-    let mut comparisons = pairs.to_vec();
-    comparisons.extend(several::comparisons());
-    comparisons.extend(convert::comparisons());
-    comparisons.extend(initrd::comparisons());
-    comparisons
 }

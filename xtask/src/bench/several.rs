@@ -4,34 +4,36 @@ use std::path::{Path, PathBuf};
 
 use kurmadisk_fixtures::debian::DebianRoot;
 
+use super::comparison::{Comparison, Target};
 use super::job::{Job, quietly, tool};
 use super::ours;
-use super::report::{Comparison, Target};
+use super::{Part, Setting, system};
 use crate::Outcome;
 
 /// Formats that compress nothing.
 const FORMATS: [&str; 6] = ["raw", "vdi", "vmdk", "qcow2", "vhd", "vhdx"];
 
-const AT_ONCE: &str = "kurmadisk, six at once";
-const COPIES: &str = "six times cp";
+const AT_ONCE: &str = "D: kurmadisk, six at once";
+const COPIES: &str = "D: six times cp";
 
-pub(super) fn jobs(root: &DebianRoot, programs: &Path, work: &Path) -> Outcome<Vec<Job>> {
+pub(super) fn part(setting: &Setting, root: &DebianRoot) -> Outcome<Part> {
     let list = FORMATS.join(",");
-    let made = work.join("six-copied");
-    ours::build(root, programs, &list, &made)?;
+    let made = setting.work.join("six-copied");
+    quietly(&mut setting.kurmadisk()?.build(root, &list, &made))?;
 
-    let folder = work.join("six");
+    let folder = setting.work.join("six");
     std::fs::create_dir(&folder)?;
-    let (root, programs, target) = (root.clone(), programs.to_owned(), folder.clone());
-    let at_once = Job::new(AT_ONCE, files(&folder), Vec::new(), move || {
-        ours::build(&root, &programs, &list, &target)
+    let outputs = files(&folder);
+    let (root, kurmadisk) = (root.clone(), setting.kurmadisk()?);
+    let at_once = Job::process(AT_ONCE, outputs, move || {
+        Ok(kurmadisk.build(&root, &list, &folder))
     });
 
     tool("cp")?;
-    let copied = work.join("copies");
+    let copied = setting.work.join("copies");
     std::fs::create_dir(&copied)?;
     let (sources, targets) = (files(&made), files(&copied));
-    let copies = Job::new(COPIES, targets.clone(), Vec::new(), move || {
+    let copies = Job::steps(COPIES, targets.clone(), Vec::new(), move || {
         for (source, target) in sources.iter().zip(&targets) {
             // As the images are written: holes kept, and no blocks shared.
             let mut copy = tool("cp")?;
@@ -40,22 +42,22 @@ pub(super) fn jobs(root: &DebianRoot, programs: &Path, work: &Path) -> Outcome<V
         }
         Ok(())
     });
-    Ok(vec![at_once, copies])
+
+    let title = "D → six formats at once";
+    let copied = Comparison::new(title, AT_ONCE, COPIES, Target::AtMost(1.3));
+    let six_runs = Comparison {
+        others: FORMATS.map(system::name).to_vec(),
+        target: Some(Target::AtMost(0.6)),
+        ..copied.clone()
+    };
+    Ok(Part {
+        jobs: vec![at_once, copies],
+        comparisons: vec![six_runs, copied],
+        limits: Vec::new(),
+    })
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let name = |format| folder.join(format!("{}.{format}", ours::NAME));
     FORMATS.into_iter().map(name).collect()
-}
-
-pub(super) fn comparisons() -> Vec<Comparison> {
-    let against = |second, most| Comparison {
-        first: vec![AT_ONCE.to_owned()],
-        second,
-        target: Some(Target::AtMost(most)),
-    };
-    vec![
-        against(FORMATS.map(ours::name).to_vec(), 0.6),
-        against(vec![COPIES.to_owned()], 1.3),
-    ]
 }

@@ -11,6 +11,8 @@ pub(super) struct Timing {
     pub(super) name: String,
     pub(super) seconds: Vec<f64>,
     pub(super) output: Sizes,
+    /// Bytes of memory resident at once, if the job is one process.
+    pub(super) resident: Option<u64>,
 }
 
 impl Timing {
@@ -19,6 +21,7 @@ impl Timing {
             name: name.to_owned(),
             seconds: Vec::new(),
             output: Sizes::default(),
+            resident: None,
         }
     }
 
@@ -32,6 +35,17 @@ impl Timing {
             length if length % 2 == 1 => sorted[middle],
             _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
         }
+    }
+
+    /// The median, or why it means nothing.
+    pub(super) fn steady_median(&self) -> Result<f64, String> {
+        if self.is_steady() {
+            return Ok(self.median());
+        }
+        let (name, spread) = (&self.name, self.spread());
+        Err(format!(
+            "{name} varied by {spread:.2}, more than {WIDEST_SPREAD}"
+        ))
     }
 
     pub(super) fn fastest(&self) -> f64 {

@@ -9,30 +9,37 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use kurmadisk_fixtures::debian::DebianRoot;
-use kurmadisk_fixtures::oracle::{EFI_STUB, mcopy_read, mdir_paths, sgdisk_print};
+use kurmadisk_fixtures::oracle::{mcopy_read, mdir_paths, sgdisk_print};
 
+use super::Setting;
 use super::job::{Job, quietly, tool};
 use crate::Outcome;
 
 const MIB: u64 = 1 << 20;
 
-/// (arguments of `qemu-img convert`, name in the report); none for the raw disk itself.
-type Conversion = (Option<&'static [&'static str]>, &'static str, &'static str);
-
-const CONVERSIONS: [Conversion; 4] = [
-    (None, "raw", "today's tools, raw"),
-    (Some(&["-O", "vdi"]), "vdi", "today's tools, vdi"),
-    (Some(&["-O", "vmdk"]), "vmdk", "today's tools, vmdk"),
+/// Arguments of `qemu-img convert` by format; none for the raw disk itself.
+const CONVERSIONS: [(&str, Option<&[&str]>); 8] = [
+    ("raw", None),
+    ("vdi", Some(&["-O", "vdi"])),
+    ("vmdk", Some(&["-O", "vmdk"])),
+    ("vhd", Some(&["-O", "vpc"])),
+    ("vhdx", Some(&["-O", "vhdx"])),
+    ("qcow2", Some(&["-O", "qcow2"])),
     (
-        Some(&["-O", "vmdk", "-o", "subformat=streamOptimized"]),
         "vmdk-stream",
-        "today's tools, vmdk-stream",
+        Some(&["-O", "vmdk", "-o", "subformat=streamOptimized"]),
     ),
+    ("qcow2-compressed", Some(&["-O", "qcow2", "-c"])),
 ];
+
+/// The name of a format's job in the report.
+pub(super) fn name(format: &str) -> String {
+    format!("D: today's tools, {format}")
+}
 
 /// The disk that is to be made: partition lengths in bytes, whole MiB, and the folder with the ESP's files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Disk {
+struct Disk {
     esp: u64,
     root: u64,
     boot_files: PathBuf,
@@ -41,7 +48,7 @@ pub(super) struct Disk {
 impl Disk {
     /// As kurmadisk has made it: the same lengths and the same files in the ESP. The root is enlarged if
     /// kurmadisk's is too tight for mke2fs.
-    pub(super) fn like(image: &Path, root: &DebianRoot, work: &Path) -> Outcome<Self> {
+    fn like(image: &Path, root: &DebianRoot, work: &Path) -> Outcome<Self> {
         let table = sgdisk_print(image)?;
         let [esp, system, ..] = &table.partitions[..] else {
             return Err("kurmadisk's raw image has not two partitions".into());
@@ -56,25 +63,12 @@ impl Disk {
                 fs::write(place, mcopy_read(image, esp.offset(), &path)?)?;
             }
         }
-        let estimate = root_estimate(&root.tree)?;
         Ok(Self {
             esp: esp.length().next_multiple_of(MIB),
-            root: system.length().next_multiple_of(MIB).max(estimate),
-            boot_files,
-        })
-    }
-
-    /// Without kurmadisk's: an ESP with one file of stub, kernel and initrd.
-    pub(super) fn estimated(root: &DebianRoot, work: &Path) -> Outcome<Self> {
-        let boot_files = work.join("boot-files");
-        fs::create_dir_all(boot_files.join("EFI/BOOT"))?;
-        let mut whole = fs::read(EFI_STUB.require()?)?;
-        whole.extend(fs::read(&root.kernel)?);
-        whole.extend(fs::read(&root.initrd)?);
-        fs::write(boot_files.join("EFI/BOOT/BOOTX64.EFI"), whole)?;
-        Ok(Self {
-            esp: 256 * MIB,
-            root: root_estimate(&root.tree)?,
+            root: system
+                .length()
+                .next_multiple_of(MIB)
+                .max(room(&root.tree)?.bytes),
             boot_files,
         })
     }
@@ -86,41 +80,61 @@ impl Disk {
     }
 }
 
-/// What mke2fs needs for the tree: the blocks of its files and folders, a tenth more, and room for a journal
-/// and inode tables.
-fn root_estimate(tree: &Path) -> Outcome<u64> {
-    let mut blocks = 0;
+/// What programs want to be told of a filesystem that is to hold a tree.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// Whole MiB: the blocks of its files and folders, a tenth more, and room for a journal and inode tables.
+    pub(super) bytes: u64,
+    /// Some more than there are entries.
+    pub(super) inodes: u64,
+}
+
+pub(super) fn room(tree: &Path) -> Outcome<Room> {
+    /// Bytes of an inode.
+    const INODE: u64 = 256;
+    let (mut blocks, mut inodes) = (0, 1000);
     let mut folders = vec![tree.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             let data = entry.metadata()?;
+            inodes += 1;
             blocks += data.len().div_ceil(4096).min(data.blocks().div_ceil(8));
             if data.is_dir() {
                 folders.push(entry.path());
             }
         }
     }
-    Ok((blocks * 4096 / 10 * 11 + 48 * MIB).next_multiple_of(MIB))
+    let bytes = blocks * 4096 / 10 * 11 + inodes * INODE + 140 * MIB;
+    Ok(Room {
+        bytes: bytes.next_multiple_of(MIB),
+        inodes,
+    })
 }
 
-/// One job a format.
-pub(super) fn jobs(root: &DebianRoot, disk: &Disk, work: &Path) -> Outcome<Vec<Job>> {
+/// A job for each of these formats. The disk is the one that kurmadisk makes.
+pub(super) fn jobs(setting: &Setting, root: &DebianRoot, formats: &[&str]) -> Outcome<Vec<Job>> {
     // Found now, so that a missing one is named before anything is timed.
     for name in ["sgdisk", "mkfs.fat", "mcopy", "mke2fs", "dd", "qemu-img"] {
         tool(name)?;
     }
-    let job = |(conversion, format, name): Conversion| {
+    let work = &setting.work;
+    let sample = work.join("sample.raw");
+    quietly(&mut setting.kurmadisk()?.build(root, "raw", &sample))?;
+    let disk = Disk::like(&sample, root, work)?;
+    fs::remove_file(&sample)?;
+    let conversions = CONVERSIONS.iter();
+    let conversions = conversions.filter(|(format, _)| formats.contains(format));
+    let job = |&(format, conversion): &(&str, Option<&'static [&'static str]>)| {
         let output = work.join(format!("tools.{format}"));
         let parts = Parts {
             tree: root.tree.clone(),
             disk: disk.clone(),
             esp: work.join("tools-esp"),
             system: work.join("tools-root"),
-            raw: if conversion.is_some() {
-                work.join("tools-disk")
-            } else {
-                output.clone()
+            raw: match conversion {
+                Some(_) => work.join("tools-disk"),
+                None => output.clone(),
             },
         };
         let mut leavings = vec![parts.esp.clone(), parts.system.clone()];
@@ -128,38 +142,29 @@ pub(super) fn jobs(root: &DebianRoot, disk: &Disk, work: &Path) -> Outcome<Vec<J
             leavings.push(parts.raw.clone());
         }
         let target = output.clone();
-        Job::new(name, [output], leavings, move || {
+        Job::steps(name(format), [output], leavings, move || {
             parts.make()?;
             let Some(options) = conversion else {
                 return Ok(());
             };
-            let mut command = tool("qemu-img")?;
-            quietly(
-                command
-                    .args(["convert", "-f", "raw"])
-                    .args(options)
-                    .args([&parts.raw, &target]),
-            )
+            let mut convert = tool("qemu-img")?;
+            convert.args(["convert", "-f", "raw"]).args(options);
+            quietly(convert.arg(&parts.raw).arg(&target))
         })
     };
-    Ok(CONVERSIONS.into_iter().map(job).collect())
+    Ok(conversions.map(job).collect())
 }
 
-/// `tar cf` of the tree.
-pub(super) fn tar(root: &DebianRoot, work: &Path) -> Outcome<Job> {
+/// `tar cf` of a tree.
+pub(super) fn tar(name: &str, tree: &Path, work: &Path) -> Outcome<Job> {
     tool("tar")?;
-    let (tree, output) = (root.tree.clone(), work.join("tree.tar"));
+    let (tree, output) = (tree.to_owned(), work.join("tree.tar"));
     let file = output.clone();
-    Ok(Job::new("tar cf", [output], Vec::new(), move || {
-        quietly(
-            tool("tar")?
-                .arg("--create")
-                .arg("--file")
-                .arg(&file)
-                .arg("--directory")
-                .arg(&tree)
-                .arg("."),
-        )
+    Ok(Job::process(name, [output], move || {
+        let mut tar = tool("tar")?;
+        tar.arg("--create").arg("--file").arg(&file);
+        tar.arg("--directory").arg(&tree).arg(".");
+        Ok(tar)
     }))
 }
 

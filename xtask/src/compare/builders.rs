@@ -24,22 +24,22 @@ pub(super) enum Source {
 }
 
 /// What a program is to make.
-pub(super) struct Job<'j> {
+pub(crate) struct Job<'j> {
     /// The folder or archive.
-    pub(super) tree: &'j Path,
+    pub(crate) tree: &'j Path,
     /// The file to make.
-    pub(super) image: &'j Path,
+    pub(crate) image: &'j Path,
     /// The filesystem's size in bytes, where it has to be told.
-    pub(super) size: u64,
+    pub(crate) size: u64,
     /// Inodes, where they have to be told.
-    pub(super) inodes: u64,
+    pub(crate) inodes: u64,
 }
 
 /// The command line of a job.
 type ToCommand = Box<dyn Fn(&Job<'_>) -> Outcome<Command>>;
 
 /// A program that makes an ext4, or ext2, filesystem of a tree.
-pub(super) struct Builder {
+pub(crate) struct Builder {
     pub(super) name: String,
     pub(super) version: String,
     pub(super) source: Source,
@@ -49,12 +49,17 @@ pub(super) struct Builder {
 }
 
 impl Builder {
+    /// The command line of a job.
+    pub(crate) fn command(&self, job: &Job<'_>) -> Outcome<Command> {
+        (self.command)(job)
+    }
+
     /// Runs it, for so long at most; the error is the first line of what it said.
     pub(super) fn build(&self, job: &Job<'_>, limit: Duration) -> Outcome<Result<(), String>> {
         if job.image.exists() {
             fs::remove_file(job.image)?;
         }
-        let mut command = (self.command)(job)?;
+        let mut command = self.command(job)?;
         let words = tempfile::tempfile()?;
         command
             .stdin(Stdio::null())
@@ -176,7 +181,8 @@ fn reads_archives(program: &Path, work: &Path) -> Outcome<bool> {
     Ok(outcome.status.success())
 }
 
-fn mkext4(work: &Path) -> Outcome<Builder> {
+/// The mkext4 crate, built in a folder of its own in `work`.
+pub(crate) fn mkext4(work: &Path) -> Outcome<Builder> {
     let folder = work.join("mkext4");
     fs::create_dir_all(folder.join("src"))?;
     fs::write(folder.join("Cargo.toml"), MKEXT4_MANIFEST)?;

@@ -3,7 +3,7 @@
 //! Each program gets the cases group by group, as a folder or as an archive; what it refuses as a group it gets case
 //! by case. e2fsck judges each filesystem, the kernel mounts it, and every case is compared with its table.
 
-mod builders;
+pub(crate) mod builders;
 mod fidelity;
 mod report;
 mod speed;
