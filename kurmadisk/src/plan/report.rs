@@ -131,7 +131,7 @@ impl Plan {
             size: layout.len_bytes(),
             boot: self.boot.method,
             boot_by_bios: self.boot.bios,
-            bios_loader: self.boot.bios.then(|| match self.boot.pc_core {
+            bios_loader: self.boot.bios.then_some(match self.boot.pc_core {
                 Some(_) => "grub",
                 None => "kurmaboot",
             }),

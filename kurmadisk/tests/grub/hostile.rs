@@ -63,7 +63,7 @@ fn what_could_not_work_is_refused_with_its_place() {
         ),
         (
             kurmaos.replace(CMDLINE, &"x".repeat(1960)),
-            "GRUB puts in front",
+            "kernel's path in front",
         ),
         (
             "layout = \"efi\"\ngrub.modules = [\"cat\"]\n".to_owned(),

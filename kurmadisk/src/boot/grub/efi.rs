@@ -22,6 +22,8 @@ use crate::boot::pe::spec::{
 const PAGE: u32 = 0x1000;
 /// The most that the kernel has in memory.
 const MAX_KERNEL: u64 = 64 << 20;
+/// The most relocations that are followed: sections may lie over one another, so the file's length bounds them badly.
+const MAX_RELOCATIONS: u64 = 1 << 20;
 /// Where the kernel is entered.
 const ENTRY: &[u8] = b"_start";
 /// Where the PE header lies: behind the MS-DOS header and room for a program for MS-DOS.
@@ -112,6 +114,7 @@ impl Linked {
             entry: u32::try_from(entry).map_err(|_| OUTSIDE)?,
             absolute: Vec::new(),
         };
+        let mut left = MAX_RELOCATIONS;
         for row in sections
             .iter()
             .filter(|row| row.kind == SECTION_RELOCATIONS)
@@ -120,6 +123,9 @@ impl Linked {
                 continue;
             };
             let count = row.size.get() / size_of::<Relocation>() as u64;
+            left = left
+                .checked_sub(count)
+                .ok_or("it has too many relocations")?;
             for relocation in rows::<Relocation>(file, row.offset.get(), count)? {
                 linked.relocate(address, &relocation, &symbols, &placed)?;
             }

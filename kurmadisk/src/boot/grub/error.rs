@@ -59,7 +59,8 @@ pub enum GrubError {
     },
     /// GRUB puts the kernel's path in front, and leaves out what is too much.
     #[error(
-        "with the kernel's path, which GRUB puts in front, and a slot's name, if there are slots, it has {len} bytes, and the kernel takes {most}; shorten it"
+        "with the kernel's path in front and a slot's name behind, as GRUB has them, it has {len} bytes, and the kernel \
+         takes {most}; shorten it"
     )]
     CommandLineTooLong {
         /// Its length.

@@ -16,6 +16,8 @@ pub(super) const KERNEL: &str = "kernel.img";
 const DEPENDENCIES: &str = "moddep.lst";
 /// No file of an installation that goes into a core image is nearly as large.
 const MAX_FILE: u64 = 16 << 20;
+/// The most that all modules of a core image have; all there are have 4 MiB.
+const MAX_MODULES: u64 = 64 << 20;
 /// Endings of the files that a running GRUB reads: modules, and lists of what is in which.
 const INSTALLED: [&str; 2] = ["mod", "lst"];
 
@@ -102,8 +104,20 @@ impl Folder {
 
     /// The files of these modules and of those they depend on, in the order of [`closure`](Self::closure).
     pub(super) fn modules(&self, wanted: &[&str]) -> Result<Vec<Vec<u8>>, GrubError> {
+        let mut len = 0;
         let names = self.closure(wanted)?;
-        let files = names.iter().map(|name| self.read(&format!("{name}.mod")));
+        let files = names.iter().map(|name| {
+            let file = self.read(&format!("{name}.mod"))?;
+            len += file.len() as u64;
+            if len > MAX_MODULES {
+                return Err(GrubError::TooLarge {
+                    len,
+                    most: MAX_MODULES,
+                    place: "into memory",
+                });
+            }
+            Ok(file)
+        });
         files.collect()
     }
 
