@@ -164,7 +164,7 @@ fn nothing_is_lost(image: &Path, when: &str) {
     {
         let count = line.contains(" files, ") && line.ends_with(" clusters");
         let is_harmless = count || harmless.iter().any(|start| line.starts_with(start));
-        assert!(is_harmless, "{when}: {line:?} in {}", report);
+        assert!(is_harmless, "{when}: {line:?} in {report}");
     }
 }
 
@@ -307,6 +307,37 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// Whatever a volume says, nothing panics, and nothing is written beyond its end.
+    #[test]
+    fn damaged_volumes_are_refused_or_changed(
+        flips in prop::collection::vec((0..20_000_usize, any::<u8>()), 1..4),
+        boot in prop::option::of((11..60_usize, any::<u8>())),
+        len in 0..40_000_usize,
+    ) {
+        static GOOD: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
+        let files = [
+            (true, "vmlinuz-b".to_owned(), 30_000),
+            (false, "other".to_owned(), 5_000),
+        ];
+        let mut bytes = GOOD.get_or_init(|| volume(MADE[0], &files)).clone();
+        for (at, value) in flips.into_iter().chain(boot) {
+            bytes[at] = value;
+        }
+        let maps = [("vmlinuz-b", Some(content(&vec![7; len])))];
+        let changes = changes(&maps);
+        let disk = Recorder::new(bytes);
+        if let Ok(update) = FatUpdate::plan(&disk, "kurmaos", &changes, OldFiles::MayGoFirst) {
+            update.perform(&disk, 0).unwrap();
+            // Once more there is nothing wrong.
+            let again = FatUpdate::plan(&disk, "kurmaos", &changes, OldFiles::MayGoFirst);
+            again.unwrap();
+        }
+    }
+}
+
 /// Two thirds of the volume are the files of one slot: the new ones have no room beside them.
 #[test]
 fn without_room_for_both_the_old_files_go_first_or_stay() {
@@ -422,6 +453,11 @@ fn what_cannot_be_done_is_told_and_nothing_is_written() {
         let error = told(&good, folder, name);
         assert!(error.contains(expected), "{error}");
     }
+    let maps = [("a", None), ("A", Some(content(b"new")))];
+    let twice = FatUpdate::plan(&good.as_slice(), "kurmaos", &changes(&maps), OldFiles::Stay)
+        .unwrap_err()
+        .to_string();
+    assert!(twice.contains("two files would have it"), "{twice}");
     assert!(told(&[7; 4096], "kurmaos", "a").contains("this is no FAT volume"));
     let mut unclean = good.clone();
     unclean[65] |= 1;

@@ -12,7 +12,7 @@ use super::{FatUpdateError, FileChange, NewContent, walk};
 use crate::fs::fat::FatType;
 use crate::fs::fat::name;
 use crate::fs::fat::read::boot::{BootSector, Geometry};
-use crate::fs::fat::read::table::Table as Chains;
+use crate::fs::fat::read::table::{Run, Table as Chains};
 use crate::fs::fat::read::{self, FatFault, FatReadError};
 use crate::fs::fat::spec::{ATTR_DIRECTORY, MAX_ENTRIES};
 use crate::tree::Timestamp;
@@ -67,8 +67,8 @@ impl<'o, 'a> Planner<'o, 'a> {
         changes: &'a [FileChange<'a>],
         empty_first: bool,
     ) -> Result<Steps<'a>, FatUpdateError> {
-        for change in changes {
-            check(change)?;
+        for (number, change) in changes.iter().enumerate() {
+            check(change, &changes[..number])?;
         }
         let mut info = self.opened.info.clone();
         if let Some(info) = &mut info {
@@ -101,7 +101,7 @@ impl<'o, 'a> Planner<'o, 'a> {
             match (found, at) {
                 (Some(found), Some(at)) => directory.switch(found, at),
                 (Some(found), None) => directory.remove(found),
-                (None, Some(at)) => self.added(directory.add_file(change.name, at), &directory)?,
+                (None, Some(at)) => added(directory.add_file(change.name, at), &directory)?,
                 (None, None) => {}
             }
         }
@@ -130,7 +130,8 @@ impl<'o, 'a> Planner<'o, 'a> {
             let sector = length(opened.geometry.sector_size)?;
             bytes.truncate(bytes.len() / sector * sector);
             let end = place.start + bytes.len() as u64;
-            Directory::new("", None, bytes, sector, &[place.start..end])
+            let place = place.start..end;
+            Directory::new("", None, bytes, sector, std::slice::from_ref(&place))
         };
         if let Some(found) = root.find(name) {
             if found.entry.attributes & ATTR_DIRECTORY == 0 {
@@ -143,11 +144,11 @@ impl<'o, 'a> Planner<'o, 'a> {
             self.extend(&mut root)?;
         }
         let cluster = self.zeroed_cluster(|cluster, len| directory::empty(cluster, len, time))?;
-        let added = root.add_directory(name, cluster, time);
-        self.added(added, &root)?;
+        added(root.add_directory(name, cluster, time), &root)?;
         root.write(&mut self.steps);
         let bytes = directory::empty(cluster, length(opened.geometry.cluster_size())?, time);
-        self.directory(name, cluster, bytes, &[cluster..cluster + 1])
+        let run = cluster..cluster + 1;
+        self.directory(name, cluster, bytes, std::slice::from_ref(&run))
     }
 
     /// A directory that is a chain of clusters, as it is on the volume.
@@ -165,7 +166,7 @@ impl<'o, 'a> Planner<'o, 'a> {
         name: &str,
         last: u32,
         bytes: Vec<u8>,
-        runs: &[std::ops::Range<u32>],
+        runs: &[Run],
     ) -> Result<Directory, FatUpdateError> {
         let geometry = &self.opened.geometry;
         let places: Vec<_> = runs.iter().map(|run| geometry.place(run)).collect();
@@ -290,20 +291,27 @@ impl<'o, 'a> Planner<'o, 'a> {
             without_old: self.emptied,
         }
     }
-
-    /// Fails when an entry could not be added, though there was room for it.
-    fn added(&self, added: bool, directory: &Directory) -> Result<(), FatUpdateError> {
-        if added {
-            return Ok(());
-        }
-        Err(FatUpdateError::DirectoryFull {
-            directory: directory.name.clone(),
-        })
-    }
 }
 
-fn check(change: &FileChange<'_>) -> Result<(), FatUpdateError> {
+/// Fails when an entry could not be added, though there was room for it.
+fn added(added: bool, directory: &Directory) -> Result<(), FatUpdateError> {
+    if added {
+        return Ok(());
+    }
+    Err(FatUpdateError::DirectoryFull {
+        directory: directory.name.clone(),
+    })
+}
+
+fn check(change: &FileChange<'_>, before: &[FileChange<'_>]) -> Result<(), FatUpdateError> {
     check_name(change.name)?;
+    let key = name::key(change.name);
+    if before.iter().any(|other| name::key(other.name) == key) {
+        return Err(FatUpdateError::Name {
+            name: change.name.to_owned(),
+            problem: "two files would have it",
+        });
+    }
     match &change.content {
         Some(content) if u32::try_from(content.bytes.len()).is_err() => Err(too_large(change)),
         _ => Ok(()),

@@ -100,7 +100,7 @@ impl Table {
         let index = cluster as usize;
         let (at, len, mask, value) = match self.fat_type {
             // Two entries share three bytes.
-            FatType::Fat12 if index % 2 == 0 => (index / 2 * 3, 2, 0x0fff, value),
+            FatType::Fat12 if index.is_multiple_of(2) => (index / 2 * 3, 2, 0x0fff, value),
             FatType::Fat12 => (index / 2 * 3 + 1, 2, 0xfff0, value << 4),
             FatType::Fat16 => (index * 2, 2, 0xffff, value),
             FatType::Fat32 => (index * 4, 4, FAT32_MASK, value),
