@@ -262,3 +262,19 @@ fn segments_follow_one_another_and_take_from_what_they_are_in() {
     assert_eq!(pieces[2].entries[2].mode, "0700");
     assert!(pieces.iter().all(|piece| piece.offset % 4 == 0));
 }
+
+#[test]
+fn the_description_of_the_documentation_is_one() {
+    let page = kurmadisk_fixtures::workspace_root().join("docs/initrd.md");
+    let page = fs::read_to_string(page).unwrap();
+    let text = page.split("```toml\n").nth(1).unwrap();
+    let text = text.split("```").next().unwrap();
+    let spec = Case::new().spec(text);
+    assert_eq!(spec.segments.len(), 1);
+    assert_eq!(spec.binaries.len(), 2);
+    assert!(
+        spec.inputs()
+            .iter()
+            .any(|path| path.ends_with("vendor.cpio"))
+    );
+}
