@@ -475,14 +475,14 @@ proptest! {
         prop_assert_eq!(places(&text, "vm"), expected);
 
         // As a list, from the last number to the first, where a blank takes room.
-        let list: Vec<_> = numbered()
+        let mut list: Vec<_> = numbered()
             .map(|(n, (blocks, blank, _))| match blank {
                 true => format!(r#"{{ "type": "blank", "size": {} }}"#, blocks * 512),
                 false => format!(r##"{{ "num": {n}, "label": "P{n}", "type": "kernel", "blocks": {blocks} }} # {n}
 "##),
             })
-            .rev()
             .collect();
+        list.reverse();
         let text = format!(r#"{{ "layouts": {{ "common": [{}], "base": [] }} }}"#, list.join(", "));
         let mut at = 64;
         let mut expected = Vec::new();

@@ -145,8 +145,13 @@ fn fs_size(entry: &Entry, units: &Units, length: u64) -> Result<Option<Located<S
         (None, None) => return Ok(None),
     };
     if given.value > length {
+        let key = if entry.contains_key("fs_blocks") {
+            "fs_blocks"
+        } else {
+            "fs_size"
+        };
         let reason = format!(
-            "the filesystem would be larger ({}) than its partition ({length})",
+            "{key}: the filesystem would be larger ({}) than its partition ({length})",
             given.value
         );
         return Err(fault(&given, &reason));
