@@ -31,7 +31,7 @@ const MADE: [Made; 8] = [
     Made::Mkfs(5, &["-F", "16", "-s", "1", "-r", "32"]),
     Made::Mkfs(34, &["-F", "16", "-S", "4096", "-s", "1"]),
     Made::Mkfs(34, &["-F", "32", "-s", "1"]),
-    Made::Mkfs(36, &["-F", "32", "-s", "1", "-f", "3", "-R", "40"]),
+    Made::Mkfs(36, &["-F", "32", "-s", "1", "-f", "1", "-R", "40"]),
     Made::Own(3, FatType::Fat12),
     Made::Own(40, FatType::Fat32),
 ];
