@@ -60,7 +60,7 @@ enum Task {
         names: usize,
     },
     /// Boot by every loader from every container, from every kind of disk, in every memory, with a large initrd, and
-    /// with the power cut a hundred times
+    /// with the power cut a hundred times while it boots and a hundred times in the story of an update
     BootMatrix,
     /// Compile a kernel of Debian's source by base/kernel/build.sh, and boot it: half an hour, 3 GB of disk
     KernelProof,
@@ -107,7 +107,12 @@ fn main() -> ExitCode {
 fn boot_matrix() -> Outcome {
     requirements::ensure()?;
     kurmadisk_fixtures::debian::prepare_debian_root()?;
-    for (package, test) in [("kurmadisk-cli", "boot"), ("kurmadisk", "kurmaboot")] {
+    const TESTS: [(&str, &str); 3] = [
+        ("kurmadisk-cli", "boot"),
+        ("kurmadisk-cli", "slots"),
+        ("kurmadisk", "kurmaboot"),
+    ];
+    for (package, test) in TESTS {
         let mut tests = cargo::cargo();
         tests.args(["test", "-p", package, "--test", test]);
         // One machine at a time: they measure moments. What they print is the report.
