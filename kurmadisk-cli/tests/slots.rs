@@ -130,7 +130,7 @@ echo \"B runs: $(cat /proc/cmdline)\"
 poweroff -f
 ";
 
-fn bad_and_good(firmware: Firmware) {
+fn bad_and_good(firmware: Firmware, good_boots: u32) {
     // It tells what it was given, and turns the machine off.
     let bench = Bench::new(&demo_kernel(), b"initrd of A");
     bench.install(&initrd(PANICS, false));
@@ -143,7 +143,7 @@ fn bad_and_good(firmware: Firmware) {
     assert_eq!((bench.slot('a'), bench.slot('b')), ([1, 0, 1], [2, 0, 0]));
 
     bench.install(&initrd(GOOD_B, true));
-    for _ in 0..2 {
+    for _ in 0..good_boots {
         let told = format!("B runs: {CMDLINE} kurma.booted=PARTLABEL=KURMA-B");
         bench.says(firmware, &told);
         assert_eq!(bench.slot('b'), [2, 2, 1]);
@@ -153,12 +153,13 @@ fn bad_and_good(firmware: Firmware) {
 
 #[test]
 fn by_bios_a_bad_slot_is_given_up_and_a_good_one_stays() {
-    bad_and_good(Firmware::Bios);
+    bad_and_good(Firmware::Bios, 2);
 }
 
 #[test]
 fn by_uefi_a_bad_slot_is_given_up_and_a_good_one_stays() {
-    bad_and_good(Firmware::Uefi);
+    // That a successful slot is booted again without a try spent is the same code, and shown by BIOS.
+    bad_and_good(Firmware::Uefi, 1);
 }
 
 /// Installs slot B from the second disk; not while the boot partition is mounted.

@@ -112,7 +112,7 @@ fn read_only(tree: &Tree, node: NodeId) -> u8 {
     }
 }
 
-pub(super) fn directory_entry(short: ShortName, time: Timestamp, cluster: u32) -> ShortEntry {
+fn directory_entry(short: ShortName, time: Timestamp, cluster: u32) -> ShortEntry {
     ShortEntry {
         name: short.bytes,
         attributes: ATTR_DIRECTORY,
