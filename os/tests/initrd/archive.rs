@@ -22,6 +22,10 @@ fn tree(case: &Case, seed: u64) -> &'static str {
         ..TreeSpec::default()
     };
     make_tree(&folder, seed, &spec).unwrap();
+    // What the format has no room for, and a link with two names, of which cpio and the kernel make two links.
+    for name in ["sparse/far", "links/symlink-with-two-names"] {
+        fs::remove_file(folder.join(name)).unwrap();
+    }
     clamp_times(&folder);
     let pack = "cd \"$1\" && find . -print0 | cpio --quiet --null -o -H newc > \"$2\"";
     let mut shell = Command::new("sh");
