@@ -150,7 +150,7 @@ impl<'o> Plan<'o> {
                 let reason = "the kernel takes microcode from the first archive alone; nothing may be before it";
                 return Err(key(&first.place, "microcode", reason));
             }
-            self.tree(tree, None, None, &Place::Caller)?;
+            self.tree(&tree, None, None, &Place::Caller)?;
         }
         let text = spec.sysroot.as_ref();
         let sysroot = text.map(|text| contents::sysroot(text, "sysroot", &self.options.scratch));
@@ -235,7 +235,7 @@ impl<'o> Plan<'o> {
             .compression
             .map_or(Place::Caller, |compression| compression.place.clone());
         self.tree(
-            tree,
+            &tree,
             compression,
             from.level.map(|level| level.value),
             &place,
@@ -245,16 +245,14 @@ impl<'o> Plan<'o> {
     /// Adds a tree as an archive.
     fn tree(
         &mut self,
-        tree: Tree,
+        tree: &Tree,
         compression: Option<KernelCompression>,
         level: Option<u32>,
         place: &Place,
     ) -> Result<(), InitrdError> {
         self.check_open()?;
         let seen = &self.seen;
-        let archive = cpio::archive(&tree, &|path, node| {
-            node.is_implied() && seen.contains(path)
-        })?;
+        let archive = cpio::archive(tree, &|path, node| node.is_implied() && seen.contains(path))?;
         let mut entries = 0;
         for (path, node) in tree.paths() {
             let is_new = self.seen.insert(path);
@@ -279,10 +277,7 @@ impl<'o> Plan<'o> {
         let Located { value: path, place } = path;
         let archive = host_file(path)?;
         let pieces = reader::pieces(&archive, &self.options.scratch);
-        let pieces = pieces.map_err(|source| InitrdError::Cpio {
-            path: path.clone(),
-            source,
-        })?;
+        let pieces = pieces.map_err(|error| InitrdError::cpio(path, error))?;
         let mut entries = 0;
         for (_, tree) in &pieces {
             let paths = tree.paths();

@@ -87,10 +87,7 @@ fn tree(path: &Path, scratch: &Scratch) -> Result<Tree, InitrdError> {
         mode: 0o755,
         ..Metadata::default()
     });
-    cpio::apply(&file, &mut tree, scratch).map_err(|source| InitrdError::Cpio {
-        path: path.to_path_buf(),
-        source,
-    })?;
+    cpio::apply(&file, &mut tree, scratch).map_err(|error| InitrdError::cpio(path, error))?;
     Ok(tree)
 }
 

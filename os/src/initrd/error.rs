@@ -53,7 +53,7 @@ pub enum InitrdError {
     Source(#[from] SourceError),
     /// A tree cannot be read.
     #[error(transparent)]
-    Read(#[from] ReadError),
+    Read(Box<ReadError>),
     /// Something lies in the way of another thing.
     #[error(transparent)]
     Tree(#[from] TreeError),
@@ -66,7 +66,7 @@ pub enum InitrdError {
         /// The initrd.
         path: PathBuf,
         /// What is wrong with it.
-        source: CpioError,
+        source: Box<CpioError>,
     },
     /// No such compression or level.
     #[error(transparent)]
@@ -84,7 +84,21 @@ pub enum InitrdError {
     },
 }
 
+impl From<ReadError> for InitrdError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(Box::new(error))
+    }
+}
+
 impl InitrdError {
+    /// What is wrong with the archives of the initrd at `path`.
+    pub(super) fn cpio(path: &Path, source: CpioError) -> Self {
+        Self::Cpio {
+            path: path.to_path_buf(),
+            source: Box::new(source),
+        }
+    }
+
     /// This at a key of the description.
     pub(super) fn at(self, place: &Place, key: &'static str) -> Self {
         Self::At {

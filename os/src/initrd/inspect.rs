@@ -69,10 +69,7 @@ pub struct EntryReport {
 /// Reads the initrd at `path`: headers only, but for what is compressed, of which a copy goes where `scratch` says.
 pub fn inspect(path: &Path, scratch: &Scratch) -> Result<InitrdReport, InitrdError> {
     let file = host_file(path)?;
-    let pieces = cpio::pieces(&file, scratch).map_err(|source| InitrdError::Cpio {
-        path: path.to_path_buf(),
-        source,
-    })?;
+    let pieces = cpio::pieces(&file, scratch).map_err(|error| InitrdError::cpio(path, error))?;
     let pieces = pieces.into_iter().map(|(piece, tree)| PieceReport {
         offset: piece.offset,
         size: piece.len,
