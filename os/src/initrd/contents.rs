@@ -300,9 +300,10 @@ fn kernel_modules(
     let base = [b"lib/modules/", folder.release.as_bytes()].concat();
     for (path, _) in selection.modules.values() {
         let (stored, content, mut meta) = folder.content(path).map_err(failed)?;
-        let (name, content) = match keep {
-            true => (path.as_str(), stored),
-            false => (super::modules::uncompressed(path), content),
+        let (name, content) = if keep {
+            (path.as_str(), stored)
+        } else {
+            (super::modules::uncompressed(path), content)
         };
         meta.mode = 0o644;
         let path = [&base, &b"/"[..], name.as_bytes()].concat();

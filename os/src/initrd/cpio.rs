@@ -64,12 +64,11 @@ pub(super) fn archive(tree: &Tree, skip: &Skip<'_>) -> Result<DiskMap, ArchiveEr
                 len,
             });
         }
-        let (number, left) = match linked.get(&id) {
-            Some(known) => *known,
-            None => {
-                last = last.checked_add(1).ok_or(ArchiveError::Many)?;
-                (last, node.links())
-            }
+        let (number, left) = if let Some(known) = linked.get(&id) {
+            *known
+        } else {
+            last = last.checked_add(1).ok_or(ArchiveError::Many)?;
+            (last, node.links())
         };
         linked.insert(id, (number, left.saturating_sub(1)));
         writer.member(path, node, number, left == 1)?;
@@ -201,9 +200,7 @@ impl Writer {
 
     fn align(&mut self) {
         let end = self.at.next_multiple_of(ALIGNMENT);
-        let zeros = [0; ALIGNMENT as usize];
-        let missing = usize::try_from(end - self.at).unwrap_or(0);
-        self.headers.extend(&zeros[..missing]);
+        self.headers.extend((self.at..end).map(|_| 0));
         self.at = end;
     }
 

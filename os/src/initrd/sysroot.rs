@@ -208,7 +208,7 @@ impl Sysroot {
                         let link = listing.path.join(name);
                         let target = host::read_link(&link);
                         let target = target.map_err(|error| SysrootError::read(&link, error))?;
-                        FoundKind::Symlink(target.into())
+                        FoundKind::Symlink(target)
                     }
                     _ => FoundKind::Special,
                 };

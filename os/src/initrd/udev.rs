@@ -62,9 +62,7 @@ pub(super) fn put(name: &str, stage: &mut Stage<'_>) -> Result<(), InitrdError> 
     if any {
         return Ok(());
     }
-    let folders = FOLDERS
-        .map(|folder| super::sysroot::shown(folder))
-        .join(" or ");
+    let folders = FOLDERS.map(super::sysroot::shown).join(" or ");
     Err(SysrootError::Missing {
         path: format!("{folders}, file {name}"),
         sysroot: stage.sysroot.name().to_owned(),

@@ -219,13 +219,12 @@ impl<'a> Resolver<'a> {
         if found.kind != FoundKind::File {
             return Ok(None);
         }
-        let object = match self.objects.get(&found.path) {
-            Some(object) => object.clone(),
-            None => {
-                let object = read(self.sysroot, &found)?.map(Rc::new);
-                self.objects.insert(found.path, object.clone());
-                object
-            }
+        let object = if let Some(object) = self.objects.get(&found.path) {
+            object.clone()
+        } else {
+            let object = read(self.sysroot, &found)?.map(Rc::new);
+            self.objects.insert(found.path, object.clone());
+            object
         };
         Ok(object.filter(|object| object.machine == machine))
     }
@@ -263,8 +262,9 @@ impl Search<'_> {
             return Ok(None);
         }
         for folder in self.paths() {
-            if let Some((path, object)) = self.within(resolver, &folder, name)? {
-                return Ok(Some((path, object, false)));
+            let found = self.within(resolver, &folder, name)?;
+            if found.is_some() {
+                return Ok(found);
             }
         }
         let folders = match self.loader {
@@ -286,8 +286,9 @@ impl Search<'_> {
             }
         }
         for folder in folders.iter().filter(|_| !no_default) {
-            if let Some((path, object)) = self.within(resolver, folder, name)? {
-                return Ok(Some((path, object, false)));
+            let found = self.within(resolver, folder, name)?;
+            if found.is_some() {
+                return Ok(found);
             }
         }
         Ok(None)
@@ -320,13 +321,13 @@ impl Search<'_> {
         resolver: &mut Resolver<'_>,
         folder: &[u8],
         name: &[u8],
-    ) -> Result<Option<(Vec<u8>, Rc<Object>)>, ElfError> {
+    ) -> Result<Option<Library>, ElfError> {
         let machine = self.list[self.by].object.machine;
         self.searched
             .push(String::from_utf8_lossy(folder).into_owned());
         let path = [folder, b"/", name].concat();
         let object = resolver.library(&path, machine)?;
-        Ok(object.map(|object| (clean(&path), object)))
+        Ok(object.map(|object| (clean(&path), object, false)))
     }
 }
 

@@ -190,7 +190,7 @@ fn text<'data>(data: impl ReadRef<'data>, offset: u64, len: u64, at: u64) -> Opt
         .map(<[u8]>::to_vec)
 }
 
-/// The owner of notes on what is opened later, and their type; from systemd's "ELF dlopen() metadata".
+/// The owner of notes on what is opened later, and their type; from systemd's "ELF `dlopen()` metadata".
 const DLOPEN_OWNER: &[u8] = b"FDO";
 const DLOPEN_TYPE: u32 = 0x407c_0c0a;
 

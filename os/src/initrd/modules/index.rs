@@ -48,8 +48,11 @@ impl Index {
     }
 }
 
+/// A key, and what it stands for.
+type Entry<'i> = (&'i Vec<u8>, &'i Vec<(u32, String)>);
+
 /// Writes the node of keys, ascending, that have their first `depth` letters in common; gives the reference to it.
-fn node(keys: &[(&Vec<u8>, &Vec<(u32, String)>)], depth: usize, out: &mut Vec<u8>) -> u32 {
+fn node(keys: &[Entry<'_>], depth: usize, out: &mut Vec<u8>) -> u32 {
     let (first, last) = (keys[0].0, keys[keys.len() - 1].0);
     let common = first[depth..].iter().zip(&last[depth..]);
     // The root has no text of its own, whatever all keys have in common.

@@ -52,7 +52,7 @@ impl<'s> Ordered<'s> {
             name.is_some_and(|name| selection.modules.contains_key(&name))
         };
         let order = list.lines().filter(is_here);
-        let order = order.map(|path| format!("{path}\n")).collect();
+        let order = order.flat_map(|path| [path, "\n"]).collect();
         Ok(Self { modules, order })
     }
 
