@@ -110,7 +110,7 @@ impl AciImage {
 /// What is wrong with the names at the top.
 fn layout(tree: &Tree) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for entry in tree.entries(Tree::ROOT).iter() {
+    for entry in tree.entries(Tree::ROOT) {
         let name = String::from_utf8_lossy(&entry.name).into_owned();
         if name != MANIFEST && name != ROOTFS {
             let reason = "it lies beside manifest and rootfs, where nothing else may be";

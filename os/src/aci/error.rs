@@ -22,7 +22,7 @@ use super::unpack::UnpackError;
 #[non_exhaustive]
 pub enum AciError {
     /// Something is wrong with one value of the description.
-    #[error("{place}: {field}")]
+    #[error("{}", at(place, field))]
     At {
         /// Where it was written.
         place: Place,
@@ -102,6 +102,14 @@ pub enum AciError {
     /// A tree can't be written to a folder.
     #[error(transparent)]
     Unpack(#[from] UnpackError),
+}
+
+/// An option's name says which value it is.
+fn at(place: &Place, field: &str) -> String {
+    match place {
+        Place::Option(name) => (*name).to_owned(),
+        _ => format!("{place}: {field}"),
+    }
 }
 
 impl From<PlanError> for AciError {

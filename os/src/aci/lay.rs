@@ -58,7 +58,7 @@ pub(super) fn lay(
         lower.set_metadata(Tree::ROOT, upper.node(root).meta.clone());
     }
     while let Some((from, into, above)) = pending.pop() {
-        for entry in upper.entries(from).iter() {
+        for entry in upper.entries(from) {
             let node = upper.node(entry.node);
             let is_directory = matches!(node.kind, NodeKind::Directory(_));
             let path = joined(&above, &entry.name);

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use kurmadisk::formats::error::chain;
 use kurmadisk::spec::{Located, Patterns};
-use kurmadisk_fixtures::oracle::{Appc, Unpacker, actool_validate};
+use kurmadisk_fixtures::oracle::{Appc, actool_validate};
 use kurmadisk_fixtures::treediff::{self, Options};
 use kurmadisk_fixtures::treegen;
 use kurmadisk_os::aci::{AciCompression, AciSpec};
@@ -62,11 +62,15 @@ fn every_program_unpacks_what_went_in() {
         format!("sha512-{}", String::from_utf8(sum).unwrap()),
         ids[0]
     );
-    for (unpacker, archive) in [(Unpacker::Tar, "b.aci"), (Unpacker::Bsdtar, "c.aci")] {
+    // Times of the future are among them, of which tar warns.
+    for (program, archive) in [("tar", "b.aci"), ("bsdtar", "c.aci")] {
         let into = tempfile::tempdir().unwrap();
-        unpacker
-            .unpack(&folder.path().join(archive), into.path())
-            .unwrap_or_else(|error| panic!("{error}"));
+        let archive = folder.path().join(archive);
+        run(
+            into.path(),
+            program,
+            &["-xpf".as_ref(), archive.as_os_str()],
+        );
         let names: Vec<_> = fs::read_dir(into.path()).unwrap().collect();
         assert_eq!(names.len(), 2);
         let (tree, rootfs) = (folder.path().join("tree"), into.path().join("rootfs"));

@@ -21,6 +21,8 @@ pub fn run<S: AsRef<OsStr>>(folder: &Path, program: &str, arguments: &[S]) -> Ve
         .expect("a known tool")
         .command()
         .expect("installed");
+    // Names are UTF-8 to bsdtar by the locale.
+    command.env("LC_ALL", "C.UTF-8");
     let output = command.args(arguments).current_dir(folder).output();
     let output = output.expect("started");
     assert!(

@@ -1,7 +1,7 @@
 //! Trees as tar archives. An archive is a map too: headers in memory, and content where it lies.
 //!
 //! Members are those of POSIX.1-2017 `pax`: "ustar Interchange Format" headers, with an extended header before those
-//! that such a one has no room for: long names and ones that are not ASCII, large ids, times that are no whole
+//! that such a one has no room for: long names, large ids, times that are no whole
 //! seconds since 1970, extended attributes (`SCHILY.xattr.`, as GNU tar, star and container tools have them) and file
 //! flags (`SCHILY.fflags`, libarchive's).
 
@@ -247,17 +247,24 @@ fn header(member: &Member<'_>) -> Result<(Header, Vec<u8>), TreeTarError> {
     let meta = member.meta;
     let mut records = Vec::new();
     let mut header = unsealed(member.kind, meta, member.size)?;
-    if !fit_name(&mut header, &member.path) {
+    let fits = fit_name(&mut header, &member.path);
+    if !fits {
         let len = header.name.len();
         header.name.copy_from_slice(&member.path[..len]);
-        record(&mut records, b"path", &member.path);
-    } else if !member.path.is_ascii() {
-        record(&mut records, b"path", &member.path);
     }
     let link = member.link.len().min(header.linkname.len());
     header.linkname[..link].copy_from_slice(&member.link[..link]);
-    if link < member.link.len() || !member.link.is_ascii() {
-        record(&mut records, b"linkpath", member.link);
+    let long = [
+        (&b"path"[..], &member.path[..], !fits),
+        (b"linkpath", member.link, link < member.link.len()),
+    ];
+    let long = || long.iter().filter(|(.., is_long)| *is_long);
+    // Records are UTF-8 unless they say otherwise; headers have any bytes.
+    if long().any(|(_, name, _)| std::str::from_utf8(name).is_err()) {
+        record(&mut records, b"hdrcharset", b"BINARY");
+    }
+    for (key, name, _) in long() {
+        record(&mut records, key, name);
     }
     for (key, id) in [(b"uid", meta.uid), (b"gid", meta.gid)] {
         if id > OCTAL_7 {

@@ -82,7 +82,7 @@ pub(super) fn is_date_time(text: &str) -> bool {
 
 fn date_time(text: &str) -> Option<()> {
     let (date, time) = text.split_once('T')?;
-    let mut parts = date.split('-').map(|part| digits(part));
+    let mut parts = date.split('-').map(digits);
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
     let widths = date.len() == 10 && date.as_bytes()[4] == b'-' && date.as_bytes()[7] == b'-';
     if !widths || parts.next().is_some() || !(1..=12).contains(&month) {
@@ -95,12 +95,11 @@ fn date_time(text: &str) -> Option<()> {
         4 | 6 | 9 | 11 => 30,
         _ => 31,
     };
-    let (clock, zone) = match time.strip_suffix('Z') {
-        Some(clock) => (clock, None),
-        None => {
-            let at = time.rfind(['+', '-'])?;
-            (&time[..at], Some(&time[at + 1..]))
-        }
+    let (clock, zone) = if let Some(clock) = time.strip_suffix('Z') {
+        (clock, None)
+    } else {
+        let at = time.rfind(['+', '-'])?;
+        (&time[..at], Some(&time[at + 1..]))
     };
     let (clock, fraction) = match clock.split_once('.') {
         Some((clock, fraction)) => (clock, Some(fraction)),
@@ -154,8 +153,9 @@ pub(super) fn is_quantity(text: &str) -> bool {
         (1..=2).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
     };
     match suffix {
-        "" | "m" | "k" | "M" | "G" | "T" | "P" | "E" => true,
-        "Ki" | "Mi" | "Gi" | "Ti" | "Pi" | "Ei" => true,
+        "" | "m" | "k" | "M" | "G" | "T" | "P" | "E" | "Ki" | "Mi" | "Gi" | "Ti" | "Pi" | "Ei" => {
+            true
+        }
         other => other.strip_prefix(['e', 'E']).is_some_and(exponent),
     }
 }
