@@ -276,7 +276,8 @@ fn render(args: &AciRenderArgs) -> Result<String, Box<dyn Error>> {
     let tree = aci::render(&image, &given)?;
     let name = args.output.to_string_lossy();
     let shown = text::shown(&name);
-    if let Some(compression) = tar_compression(&args.output) {
+    let compression = Compression::by_ending(&args.output);
+    if is_tar(&args.output, compression) {
         let size = pack_tree(&tree, &args.output, compression)?;
         if args.json {
             return Ok(json!({ "file": name, "size": size }).to_string() + "\n");
@@ -307,17 +308,14 @@ fn render(args: &AciRenderArgs) -> Result<String, Box<dyn Error>> {
     Ok(said)
 }
 
-/// How an archive is compressed, if the file's name is that of one.
-fn tar_compression(path: &Path) -> Option<Option<Compression>> {
-    let is_tar = |path: &Path| {
-        path.extension()
-            .is_some_and(|ending| ending.eq_ignore_ascii_case("tar"))
+/// Whether the file's name, without the ending of its compression if it has one, is that of a tar archive.
+fn is_tar(path: &Path, compression: Option<Compression>) -> bool {
+    let name = match compression {
+        Some(_) => path.file_stem().map(Path::new),
+        None => Some(path),
     };
-    if is_tar(path) {
-        return Some(None);
-    }
-    let compression = Compression::by_ending(path)?;
-    is_tar(Path::new(path.file_stem()?)).then_some(Some(compression))
+    let ending = name.and_then(Path::extension);
+    ending.is_some_and(|ending| ending.eq_ignore_ascii_case("tar"))
 }
 
 /// What is said, and whether nothing is refused.

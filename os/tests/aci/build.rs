@@ -74,7 +74,11 @@ fn every_program_unpacks_what_went_in() {
         let names: Vec<_> = fs::read_dir(into.path()).unwrap().collect();
         assert_eq!(names.len(), 2);
         let (tree, rootfs) = (folder.path().join("tree"), into.path().join("rootfs"));
-        let compared = treediff::compare(&tree, &rootfs, &Options::default()).unwrap();
+        // Half a second before 1970 is "-0.5", which libarchive takes for half a second after.
+        let unread = ["times/d3", "times/f3", "times/l3"].iter();
+        let unread = unread.filter(|_| program == "bsdtar");
+        let options = unread.fold(Options::default(), |options, name| options.leave_out(*name));
+        let compared = treediff::compare(&tree, &rootfs, &options).unwrap();
         assert!(compared.expect_equal() > 300);
     }
 }
