@@ -44,7 +44,14 @@ pub(super) fn run(write: bool) -> Outcome {
         println!("{} has {} counts", file.display(), counts.len());
         return Ok(());
     }
-    let baseline: Value = serde_json::from_slice(&fs::read(&file)?)?;
+    let baseline = fs::read(&file).map_err(|error| {
+        let write = "cargo xtask bench --instructions --write";
+        format!(
+            "cannot read the baseline {}, which `{write}` makes: {error}",
+            file.display()
+        )
+    })?;
+    let baseline: Value = serde_json::from_slice(&baseline)?;
     let known: Counts = serde_json::from_value(baseline["instructions"].clone())?;
     let (table, wrong) = compare(&known, &counts);
     print!("{table}");

@@ -104,13 +104,14 @@ enum Workload {
 
 impl Workload {
     /// What it is, for the report.
-    fn text(self) -> String {
+    fn text(self, quick: bool) -> String {
+        if quick && self == Self::S {
+            return format!("S: {} entries, small files", inputs::QUICK.entries());
+        }
         let value = self.to_possible_value();
         let help = value.as_ref().and_then(|value| value.get_help());
-        format!(
-            "{self:?}: {}",
-            help.map(ToString::to_string).unwrap_or_default()
-        )
+        let help = help.map(ToString::to_string).unwrap_or_default();
+        format!("{self:?}: {help}")
     }
 }
 
@@ -178,8 +179,16 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         touch_memory(&setting)?;
     }
     let timings = measure(&part.jobs, runs)?;
-    let inputs = workloads.iter().map(|workload| workload.text()).collect();
-    let report = Report::new(inputs, runs, timings, part.comparisons, part.limits);
+    let inputs = workloads
+        .iter()
+        .map(|workload| workload.text(setting.quick));
+    let report = Report::new(
+        inputs.collect(),
+        runs,
+        timings,
+        part.comparisons,
+        part.limits,
+    );
     let text = report.markdown();
     fs::write(folder.join("report.md"), &text)?;
     fs::write(folder.join("report.json"), report.json()?)?;
