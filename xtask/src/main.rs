@@ -105,13 +105,13 @@ fn main() -> ExitCode {
 }
 
 fn boot_matrix() -> Outcome {
-    requirements::ensure()?;
-    kurmadisk_fixtures::debian::prepare_debian_root()?;
     const TESTS: [(&str, &str); 3] = [
         ("kurmadisk-cli", "boot"),
         ("kurmadisk-cli", "slots"),
         ("kurmadisk", "kurmaboot"),
     ];
+    requirements::ensure()?;
+    kurmadisk_fixtures::debian::prepare_debian_root()?;
     for (package, test) in TESTS {
         let mut tests = cargo::cargo();
         tests.args(["test", "-p", package, "--test", test]);
