@@ -61,7 +61,10 @@ pub(super) fn whole(setting: &Setting, root: &DebianRoot) -> Outcome<Part> {
     let plan = move || Ok(kurmadisk.plan(&planned));
     part.jobs.push(Job::process("D: kurmadisk plan", [], plan));
     part.limits.push(Limit::seconds("D: kurmadisk plan", 0.06));
-    part.jobs.extend(tools::jobs(setting, root, &formats)?);
+    // qemu-img compresses for longer than a quick run may take.
+    let theirs = |format: &&str| !setting.quick || plain.contains(format);
+    let theirs: Vec<_> = formats.into_iter().filter(theirs).collect();
+    part.jobs.extend(tools::jobs(setting, root, &theirs)?);
     part.jobs.push(tools::tar(TAR, &root.tree, &setting.work)?);
     part.jobs.push(floor::job(FLOOR, &root.tree, setting));
 
