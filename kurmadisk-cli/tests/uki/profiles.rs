@@ -158,6 +158,18 @@ fn what_no_profile_has_is_told() {
         assert!(said.contains(told), "{said}");
         assert!(!folder.join("image.efi").exists());
     }
+    let mut twice = build(folder);
+    twice.args([
+        "--profile",
+        "ID=a",
+        "--profile",
+        "ID=b",
+        "--section",
+        ".profile:ID=c",
+    ]);
+    let output = twice.assert().failure();
+    let said = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    assert!(said.contains("given twice"), "{said}");
     let mut build = build(folder);
     let output = build
         .args(["--profile-section", "0:.cmdline:x"])

@@ -1,8 +1,8 @@
-//! Any set of sections, as pefile reads them.
+//! Any set of sections, and any profiles, as pefile reads them.
 
 use std::fs;
 
-use kurmadisk::boot::uki::{self, ExtraSection, SECTIONS, UkiParts};
+use kurmadisk::boot::uki::{self, ExtraSection, Profile, SECTIONS, UkiParts};
 use kurmadisk_fixtures::oracle;
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
@@ -18,6 +18,20 @@ fn names() -> Vec<String> {
     known.chain([".other", ".x"]).map(str::to_owned).collect()
 }
 
+/// Sections that a profile may have.
+fn profile_names() -> Vec<String> {
+    let common = [".profile", ".linux", ".sbat"];
+    let known = SECTIONS.map(|(name, _)| name).into_iter();
+    let known = known.filter(|name| !common.contains(name));
+    known.chain([".other"]).map(str::to_owned).collect()
+}
+
+/// Where a section lies among others; what nobody knows comes right before the kernel, in the order it is given.
+fn rank(name: &str) -> usize {
+    let place = SECTIONS.iter().position(|(known, _)| *known == name);
+    place.unwrap_or(usize::MAX)
+}
+
 fn sha256(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
 }
@@ -30,7 +44,10 @@ proptest! {
         chosen in prop::sample::subsequence(names(), 0..=names().len()).prop_shuffle(),
         lens in prop::collection::vec(1..9000_usize, names().len()),
         initrd in prop::option::of(1..9000_usize),
+        profiles in prop::collection::vec(prop::sample::subsequence(profile_names(), 0..=5).prop_shuffle(), 0..4),
     ) {
+        // One profile alone comes first, and several behind all that they have in common.
+        let chosen: Vec<_> = chosen.into_iter().filter(|name| profiles.is_empty() || name != ".profile").collect();
         let bytes = |len: usize| -> Vec<u8> { (0..len).map(|at| u8::try_from(at * at % 251).unwrap()).collect() };
         let extra: Vec<_> = chosen
             .iter()
@@ -48,7 +65,23 @@ proptest! {
             os_release: None,
             uname: Some("6.1"),
         };
-        let image = bytes_of(&uki::build_with(&parts, &extra, &[]).unwrap());
+        let own: Vec<Vec<(String, Vec<u8>)>> = profiles
+            .iter()
+            .enumerate()
+            .map(|(number, names)| names.iter().map(|name| (name.clone(), bytes(number + 2 + name.len()))).collect())
+            .collect();
+        let given: Vec<_> = own
+            .iter()
+            .enumerate()
+            .map(|(number, sections)| Profile {
+                description: format!("ID=p{number}"),
+                sections: sections
+                    .iter()
+                    .map(|(name, bytes)| ExtraSection { name: name.clone(), content: content(bytes.clone()) })
+                    .collect(),
+            })
+            .collect();
+        let image = bytes_of(&uki::build_with(&parts, &extra, &given).unwrap());
 
         let mut expected: Vec<(String, Vec<u8>)> = chosen
             .iter()
@@ -58,24 +91,29 @@ proptest! {
         expected.push((".cmdline".to_owned(), b"kurma=1".to_vec()));
         expected.push((".uname".to_owned(), b"6.1".to_vec()));
         expected.extend(initrd.map(|initrd| (".initrd".to_owned(), initrd)));
-        let rank = |name: &str| {
-            let place = SECTIONS.iter().position(|(known, _)| *known == name);
-            // What nobody knows comes right before the kernel, in the order it is given.
-            place.map_or(usize::MAX, |place| place)
-        };
         expected.sort_by_key(|(name, _)| rank(name));
+        expected.push((".linux".to_owned(), kernel.clone()));
+        for (number, mut sections) in own.into_iter().enumerate() {
+            expected.push((".profile".to_owned(), format!("ID=p{number}").into_bytes()));
+            sections.sort_by_key(|(name, _)| rank(name));
+            expected.extend(sections);
+        }
 
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("image.efi");
         fs::write(&path, image).unwrap();
         let found = oracle::pefile_sections(&path).unwrap();
         fs::write(&path, stub).unwrap();
-        let own = oracle::pefile_sections(&path).unwrap();
-        prop_assert_eq!(&found[..own.len()], &own[..]);
-        let (linux, added) = found[own.len()..].split_last().unwrap();
-        prop_assert_eq!(&linux.0, ".linux");
-        let added: Vec<_> = added.iter().map(|(name, _, digest)| (name.clone(), digest.clone())).collect();
-        let expected: Vec<_> = expected.iter().map(|(name, bytes)| (name.clone(), sha256(bytes))).collect();
-        prop_assert_eq!(added, expected);
+        let of_stub = oracle::pefile_sections(&path).unwrap();
+        prop_assert_eq!(&found[..of_stub.len()], &of_stub[..]);
+        let added = found[of_stub.len()..].iter().map(|(name, len, digest)| {
+            // More memory than the kernel has bytes is zeros, of which the file has none or few.
+            (name.clone(), if name == ".linux" { String::new() } else { format!("{len} {digest}") })
+        });
+        let expected = expected.iter().map(|(name, bytes)| {
+            let told = format!("{} {}", bytes.len(), sha256(bytes));
+            (name.clone(), if name == ".linux" { String::new() } else { told })
+        });
+        prop_assert_eq!(added.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     }
 }

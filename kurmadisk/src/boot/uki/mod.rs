@@ -100,6 +100,9 @@ pub fn build_with(
         return Err(stub(PeFault::SectionExists(".linux".to_owned())));
     }
     section::check_all(extra, section::OF_PARTS)?;
+    if let (Some(_), Some(own)) = (profiles.first(), section::profile(extra)) {
+        return Err(own.fault("it is given twice"));
+    }
     for profile in profiles {
         section::check_all(&profile.sections, section::OF_ALL_PROFILES)?;
     }

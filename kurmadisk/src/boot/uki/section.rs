@@ -92,13 +92,15 @@ pub(super) fn check_all(sections: &[ExtraSection], reserved: &Reserved) -> Resul
         let mut before = sections[..index].iter();
         let again = before.any(|other| other.name == section.name);
         if again && !REPEATED.contains(&section.name.as_str()) {
-            return Err(BootError::Section {
-                name: section.name.clone(),
-                problem: "it is given twice",
-            });
+            return Err(section.fault("it is given twice"));
         }
     }
     Ok(())
+}
+
+/// The section among these that makes all that follows it one profile's.
+pub(super) fn profile(sections: &[ExtraSection]) -> Option<&ExtraSection> {
+    sections.iter().find(|section| section.name == PROFILE)
 }
 
 impl ExtraSection {
@@ -119,10 +121,14 @@ impl ExtraSection {
         } else {
             return Ok(());
         };
-        Err(BootError::Section {
+        Err(self.fault(problem))
+    }
+
+    pub(super) fn fault(&self, problem: &'static str) -> BootError {
+        BootError::Section {
             name: self.name.escape_default().to_string(),
             problem,
-        })
+        }
     }
 
     pub(super) fn new_section(&self) -> NewSection<'_> {

@@ -4,8 +4,8 @@
 //! x86-64 run wherever they lie, so there are no relocations.
 
 use iced_x86::code_asm::{
-    dword_ptr, eax, ecx, edx, ptr, qword_ptr, r8, r9, r9d, r10, r11, r11d, r12, r14, r15, rax, rbx,
-    rcx, rdi, rdx, rsi, word_ptr,
+    CodeLabel, dword_ptr, eax, ecx, edx, ptr, qword_ptr, r8, r9, r9d, r10, r11, r11d, r12, r14,
+    r15, rax, rbx, rcx, rdi, rdx, rsi, word_ptr,
 };
 
 use super::super::Shared;
@@ -68,12 +68,37 @@ pub(super) fn emit(e: &mut Emitter, shared: Shared, load: Load) -> Asm {
 /// RBX is the kernel's file, R10 its length, RSI its PE signature.
 fn emit_load(e: &mut Emitter, shared: Shared, load: Load) -> Asm {
     let [absent, no_kernel, no_memory] = e.labels();
-    let [row, whole, all] = e.labels();
     e.place(load.load)?;
     e.a.mov(rbx, wide(PART_LINUX))?;
     e.a.mov(r10, wide(PART_LINUX + 8))?;
     e.a.test(r10, r10)?;
     e.a.jz(absent)?;
+    check_headers(e, no_kernel)?;
+    e.a.lea(r8, ptr(rcx + 0xfff))?;
+    e.a.shr(r8, 12)?;
+    e.a.mov(ecx, ANY_PAGES)?;
+    e.a.mov(edx, LOADER_CODE)?;
+    e.a.lea(r9, ptr(r15 + KERNEL))?;
+    boot_service(e, ALLOCATE_PAGES)?;
+    e.a.jnz(no_memory)?;
+    allow_execution(e)?;
+    copy(e, no_kernel)?;
+    e.answer(0)?;
+    for (label, text) in [
+        (absent, "this image has no kernel (.linux)"),
+        (no_kernel, "the image's kernel is none that UEFI starts"),
+        (no_memory, "too little memory for the image's kernel"),
+    ] {
+        e.place(label)?;
+        say_line(e, shared, text)?;
+        e.answer(1)?;
+    }
+    Ok(())
+}
+
+/// Goes to `no_kernel` unless the headers are those of an image for x86-64, and all in the file. RCX is its bytes in
+/// memory; what else they say of it is kept, the entry point from the image's begin.
+fn check_headers(e: &mut Emitter, no_kernel: CodeLabel) -> Asm {
     e.a.cmp(r10, i32::try_from(HEADERS).unwrap_or_default())?;
     e.a.jb(no_kernel)?;
     e.a.mov(eax, dword_ptr(rbx + E_LFANEW))?;
@@ -83,30 +108,26 @@ fn emit_load(e: &mut Emitter, shared: Shared, load: Load) -> Asm {
     e.a.ja(no_kernel)?;
     e.a.cmp(dword_ptr(rsi), u32::from_le_bytes(SIGNATURE))?;
     e.a.jne(no_kernel)?;
-    e.a.cmp(word_ptr(rsi + MACHINE), u32::from(MACHINE_AMD64))?;
-    e.a.jne(no_kernel)?;
-    e.a.cmp(word_ptr(rsi + OPTIONAL_HEADER), u32::from(MAGIC_PE32_PLUS))?;
-    e.a.jne(no_kernel)?;
+    for (field, value) in [(MACHINE, MACHINE_AMD64), (OPTIONAL_HEADER, MAGIC_PE32_PLUS)] {
+        e.a.cmp(word_ptr(rsi + field), u32::from(value))?;
+        e.a.jne(no_kernel)?;
+    }
     e.a.mov(eax, dword_ptr(rsi + SIZE_OF_HEADERS))?;
     e.a.mov(ecx, dword_ptr(rsi + SIZE_OF_IMAGE))?;
-    e.a.cmp(rax, rcx)?;
-    e.a.ja(no_kernel)?;
-    e.a.cmp(rax, r10)?;
-    e.a.ja(no_kernel)?;
+    for most in [rcx, r10] {
+        e.a.cmp(rax, most)?;
+        e.a.ja(no_kernel)?;
+    }
     e.a.mov(eax, dword_ptr(rsi + ENTRY))?;
     e.a.cmp(rax, rcx)?;
     e.a.jae(no_kernel)?;
     e.a.mov(wide(ENTRY_POINT), rax)?;
-    e.a.mov(wide(KERNEL_SIZE), rcx)?;
+    e.a.mov(wide(KERNEL_SIZE), rcx)
+}
 
-    e.a.lea(r8, ptr(rcx + 0xfff))?;
-    e.a.shr(r8, 12)?;
-    e.a.mov(ecx, ANY_PAGES)?;
-    e.a.mov(edx, LOADER_CODE)?;
-    e.a.lea(r9, ptr(r15 + KERNEL))?;
-    boot_service(e, ALLOCATE_PAGES)?;
-    e.a.jnz(no_memory)?;
-    allow_execution(e)?;
+/// Headers, then sections, amid zeros: RDX is where to, R8 the row of a section, R11 how many are left.
+fn copy(e: &mut Emitter, no_kernel: CodeLabel) -> Asm {
+    let [row, whole, all] = e.labels();
     e.a.mov(r10, wide(PART_LINUX + 8))?;
     e.a.mov(rdx, wide(KERNEL))?;
     e.a.add(wide(ENTRY_POINT), rdx)?;
@@ -114,7 +135,6 @@ fn emit_load(e: &mut Emitter, shared: Shared, load: Load) -> Asm {
     e.a.mov(rcx, wide(KERNEL_SIZE))?;
     e.a.xor(eax, eax)?;
     e.a.rep().stosb()?;
-    // Headers, then sections: R8 is the row of one, R11 how many are left.
     e.a.movzx(eax, word_ptr(rsi + SIZE_OF_OPTIONAL_HEADER))?;
     e.a.lea(r8, ptr(rsi + rax + OPTIONAL_HEADER))?;
     e.a.movzx(r11d, word_ptr(rsi + NUMBER_OF_SECTIONS))?;
@@ -129,8 +149,11 @@ fn emit_load(e: &mut Emitter, shared: Shared, load: Load) -> Asm {
     e.a.sub(rax, rbx)?;
     e.a.cmp(rax, r10)?;
     e.a.ja(no_kernel)?;
+    // What the file has beyond the bytes in memory only fills it up; none in memory are as many.
     e.a.mov(ecx, dword_ptr(r8 + ROW_RAW_SIZE))?;
     e.a.mov(eax, dword_ptr(r8 + ROW_VIRTUAL_SIZE))?;
+    e.a.test(eax, eax)?;
+    e.a.jz(whole)?;
     e.a.cmp(ecx, eax)?;
     e.a.jbe(whole)?;
     e.a.mov(ecx, eax)?;
@@ -149,17 +172,7 @@ fn emit_load(e: &mut Emitter, shared: Shared, load: Load) -> Asm {
     e.a.add(r8, i32::try_from(ROW).unwrap_or_default())?;
     e.a.dec(r11)?;
     e.a.jmp(row)?;
-    e.place(all)?;
-    e.answer(0)?;
-    e.place(absent)?;
-    say_line(e, shared, "this image has no kernel (.linux)")?;
-    e.answer(1)?;
-    e.place(no_kernel)?;
-    say_line(e, shared, "the image's kernel is none that UEFI starts")?;
-    e.answer(1)?;
-    e.place(no_memory)?;
-    say_line(e, shared, "too little memory for the image's kernel")?;
-    e.answer(1)
+    e.place(all)
 }
 
 /// Firmware that forbids to execute what was allocated has a protocol for it. Clobbers neither RBX nor RSI.

@@ -8,8 +8,8 @@
 //! 2.2, section 2.5 (arguments).
 
 use iced_x86::code_asm::{
-    ax, byte_ptr, dword_ptr, eax, ebx, ecx, edi, edx, esi, ptr, qword_ptr, r8, r8d, r9, r9d, r10,
-    r12, r14, r15, rax, rbx, rcx, rdi, rdx, rsi, word_ptr,
+    CodeLabel, ax, byte_ptr, dword_ptr, eax, ebx, ecx, edi, edx, esi, ptr, qword_ptr, r8, r8d, r9,
+    r9d, r10, r12, r14, r15, rax, rbx, rcx, rdi, rdx, rsi, word_ptr,
 };
 
 use super::super::Shared;
@@ -168,20 +168,35 @@ fn supply(e: &mut Emitter, initrd: Initrd) -> Asm {
     e.a.ret()
 }
 
-/// The shell's arguments behind the program's name, or else load options. Those that are no text are none: of
-/// boot options that it made itself, firmware may have its own marks there.
+/// The shell's arguments behind the program's name, or else load options.
 fn read_options(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
-    let [plain, argument, copy, first] = e.labels();
-    let [unit, done, binary, too_long] = e.labels();
+    let [plain, done, too_long] = e.labels();
     e.place(own.read_options)?;
+    e.a.mov(rcx, r14)?;
+    handle_protocol(e, &SHELL_PARAMETERS)?;
     e.a.lea(rdi, ptr(r15 + OPTIONS))?;
     e.a.mov(wide(OPTIONS_ADDRESS), rdi)?;
     e.a.lea(rdx, ptr(rdi + MAX_OPTIONS))?;
-    e.a.push(rdx)?;
-    e.a.mov(rcx, r14)?;
-    handle_protocol(e, &SHELL_PARAMETERS)?;
-    e.a.pop(rdx)?;
     e.a.jnz(plain)?;
+    shell_arguments(e, done, too_long)?;
+    e.place(plain)?;
+    load_options(e, done, too_long)?;
+    e.place(done)?;
+    e.a.mov(word_ptr(rdi), 0)?;
+    e.a.call(own.take_profile)?;
+    e.answer(0)?;
+    e.place(too_long)?;
+    say_line(
+        e,
+        shared,
+        "the given command line is too long for the kernel",
+    )?;
+    e.answer(1)
+}
+
+/// Puts the arguments to RDI, up to RDX, with spaces between, and goes to `done`.
+fn shell_arguments(e: &mut Emitter, done: CodeLabel, too_long: CodeLabel) -> Asm {
+    let [argument, copy, first] = e.labels();
     e.a.mov(rbx, wide(ANSWER))?;
     e.a.mov(rcx, qword_ptr(rbx + ARGC))?;
     e.a.mov(rbx, qword_ptr(rbx + ARGV))?;
@@ -192,22 +207,22 @@ fn read_options(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
     e.a.add(rbx, 8)?;
     e.a.cmp(rdi, wide(OPTIONS_ADDRESS))?;
     e.a.je(first)?;
-    e.a.cmp(rdi, rdx)?;
-    e.a.jae(too_long)?;
     e.a.mov(eax, u32::from(b' '))?;
-    e.a.stosw()?;
+    store(e, too_long)?;
     e.place(first)?;
     e.a.mov(rsi, qword_ptr(rbx))?;
     e.place(copy)?;
     e.a.lodsw()?;
     e.a.test(ax, ax)?;
     e.a.jz(argument)?;
-    e.a.cmp(rdi, rdx)?;
-    e.a.jae(too_long)?;
-    e.a.stosw()?;
-    e.a.jmp(copy)?;
+    store(e, too_long)?;
+    e.a.jmp(copy)
+}
 
-    e.place(plain)?;
+/// Puts the load options to RDI, up to RDX. Those that are no text are none: of boot options that it made itself,
+/// firmware may have its own marks there.
+fn load_options(e: &mut Emitter, done: CodeLabel, too_long: CodeLabel) -> Asm {
+    let [unit, binary] = e.labels();
     e.a.mov(rax, wide(LOADED_IMAGE))?;
     e.a.mov(rsi, qword_ptr(rax + LOAD_OPTIONS))?;
     e.a.mov(ecx, dword_ptr(rax + LOAD_OPTIONS_SIZE))?;
@@ -221,24 +236,18 @@ fn read_options(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
     e.a.jz(done)?;
     e.a.cmp(eax, u32::from(b' '))?;
     e.a.jb(binary)?;
-    e.a.cmp(rdi, rdx)?;
-    e.a.jae(too_long)?;
-    e.a.stosw()?;
+    store(e, too_long)?;
     e.a.dec(ecx)?;
     e.a.jmp(unit)?;
     e.place(binary)?;
-    e.a.mov(rdi, wide(OPTIONS_ADDRESS))?;
-    e.place(done)?;
-    e.a.mov(word_ptr(rdi), 0)?;
-    e.a.call(own.take_profile)?;
-    e.answer(0)?;
-    e.place(too_long)?;
-    say_line(
-        e,
-        shared,
-        "the given command line is too long for the kernel",
-    )?;
-    e.answer(1)
+    e.a.mov(rdi, wide(OPTIONS_ADDRESS))
+}
+
+/// Puts AX to RDI, or goes to `too_long` at RDX.
+fn store(e: &mut Emitter, too_long: CodeLabel) -> Asm {
+    e.a.cmp(rdi, rdx)?;
+    e.a.jae(too_long)?;
+    e.a.stosw()
 }
 
 /// `@` and a number, then a space or the end.
