@@ -76,7 +76,7 @@ fn names_that_lead_outside_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     for (program, expected) in [
         ("add('rootfs/../../etc/passwd')", "\"..\""),
-        ("add('/etc/passwd')", "absolute"),
+        ("add('/etc/passwd')", "its name is absolute"),
         (
             "add('rootfs/l', tarfile.SYMTYPE, '/etc'); add('rootfs/l/passwd')",
             "symbolic link",
@@ -85,18 +85,14 @@ fn names_that_lead_outside_are_refused() {
             "add('rootfs/l', tarfile.LNKTYPE, '/etc/passwd')",
             "/etc/passwd",
         ),
-        ("add('rootfs/a'); add('rootfs/a')", "twice"),
+        ("add('rootfs/a'); add('rootfs/a')", "the name occurs before"),
     ] {
         let path = archive(folder.path(), &format!("{BEGIN}\n{program}"));
         let verdict = verdict(&path);
         let [refusal] = &verdict.refusals[..] else {
             panic!("{program}: {:?}", verdict.refusals);
         };
-        println!("{refusal}");
-        assert!(
-            refusal.contains(expected) || expected == "twice" || expected == "absolute",
-            "{program}: {refusal}"
-        );
+        assert!(refusal.contains(expected), "{program}: {refusal}");
         assert!(verdict.id.is_none());
     }
     // Links that lead outside are content, which nobody follows here.
