@@ -9,23 +9,8 @@ use kurmadisk_fixtures::oracle;
 
 use crate::support::Case;
 
-#[test]
-fn everything_a_description_can_name_is_there() {
-    let case = Case::new();
-    case.write("tree/etc/motd", "hello");
-    case.write("tree/etc/issue", "from the tree");
-    case.write("files/issue", "from the file");
-    case.write("console.aci", "an image");
-    case.write("rules/70-own.rules", "RUN+=\"own-helper\"\n");
-    case.write(
-        "root/usr/lib/udev/rules.d/60-a.rules",
-        "IMPORT{program}=\"a-helper x\"\n",
-    );
-    case.write("root/usr/lib/udev/rules.d/61-b.rules", "");
-    case.write("root/usr/lib/udev/a-helper", "#!/bin/sh\n");
-    case.write("root/usr/lib/udev/own-helper", "helper");
-    case.write("root/bin/sh", "shell");
-    let text = r#"
+/// Every key but those of programs and modules.
+const EVERYTHING: &str = r#"
         sysroot = "root"
         compression = "none"
         source-date-epoch = 1234567
@@ -80,7 +65,24 @@ fn everything_a_description_can_name_is_there() {
         path = "/run/pipe"
         type = "fifo"
     "#;
-    case.build(text, "out");
+
+#[test]
+fn everything_a_description_can_name_is_there() {
+    let case = Case::new();
+    case.write("tree/etc/motd", "hello");
+    case.write("tree/etc/issue", "from the tree");
+    case.write("files/issue", "from the file");
+    case.write("console.aci", "an image");
+    case.write("rules/70-own.rules", "RUN+=\"own-helper\"\n");
+    case.write(
+        "root/usr/lib/udev/rules.d/60-a.rules",
+        "IMPORT{program}=\"a-helper x\"\n",
+    );
+    case.write("root/usr/lib/udev/rules.d/61-b.rules", "");
+    case.write("root/usr/lib/udev/a-helper", "#!/bin/sh\n");
+    case.write("root/usr/lib/udev/own-helper", "helper");
+    case.write("root/bin/sh", "shell");
+    case.build(EVERYTHING, "out");
     let top = case.extract("out", "top");
     let read = |path: &str| fs::read_to_string(top.join(path)).unwrap();
     assert_eq!(read("etc/motd"), "hello");

@@ -152,7 +152,7 @@ fn what_modules_need_comes_along_and_nothing_else() {
     let found: BTreeSet<_> = paths
         .iter()
         .filter_map(|path| path.strip_prefix(&base))
-        .filter(|path| path.ends_with(".ko"))
+        .filter(|path| path.strip_suffix(".ko").is_some())
         .collect();
     for path in &found {
         for needs in &needed[*path] {

@@ -2,6 +2,107 @@
 
 use crate::support::{Case, link};
 
+/// Descriptions, and what is said of them among other things.
+const CASES: [(&str, &str); 25] = [
+    (
+        "[[link]]\npath = \"/a\"\ntarget = \"/none\"\nhard = true",
+        "spec.toml:3:10: target: it is not in the initrd, and a hard link needs a file that is",
+    ),
+    (
+        "binaries = [\"/bin/none\"]",
+        "spec.toml:1:13: binaries: /bin/none is not in the sysroot (none), or is no file",
+    ),
+    (
+        "sysroot = \"none\"",
+        "spec.toml:1:11: sysroot: cannot read none: No such file",
+    ),
+    (
+        "sysroot = \"root\"\nbinaries = [\"/bin/loop\"]",
+        "spec.toml:2:13: binaries: /bin/loop is not in the sysroot root",
+    ),
+    (
+        "sysroot = \"root\"\nbinaries = [\"bin/x\"]",
+        "spec.toml:2:13: binaries: \"bin/x\" is no path that begins with /",
+    ),
+    (
+        "sysroot = \"root\"\nbinaries = [\"/bin/../x\"]",
+        "goes nowhere by ..",
+    ),
+    (
+        "sysroot = \"root\"\nbinaries = [\"/bin/damaged\"]",
+        "spec.toml:2:13: binaries: /bin/damaged: ",
+    ),
+    (
+        "sysroot = \"root\"\n[busybox]\n",
+        "/bin/none is not in the sysroot",
+    ),
+    (
+        "sysroot = \"root\"\nmodules = [\"a\"]",
+        "modules: root has modules of 1, 2; say which by kernel = \"RELEASE\"",
+    ),
+    (
+        "sysroot = \"root\"\n[modules]\nnames = [\"a\"]\nkernel = \"1\"",
+        "spec.toml:3:10: modules: module kernel/a.ko: ",
+    ),
+    (
+        "sysroot = \"root\"\n[modules]\nnames = [\"c\"]\nkernel = \"1\"",
+        "modules: \"c\" is no module of kernel 1, nor built into it",
+    ),
+    (
+        "sysroot = \"root\"\nudev-rules = [\"9-*\"]",
+        "spec.toml:2:15: udev-rules: ",
+    ),
+    (
+        "microcode = [\"short.bin\"]",
+        "microcode: short.bin: it is no microcode of AMD or Intel",
+    ),
+    (
+        "microcode = [\"tree\"]",
+        "microcode: tree: there is no microcode in it",
+    ),
+    (
+        "init = \"/none\"",
+        "spec.toml:1:8: init: it is not in the initrd",
+    ),
+    (
+        "lsb-release = true",
+        "lsb-release: it says what os-release says, which is missing",
+    ),
+    (
+        "[os-release]\nname = \"x\"",
+        "os-release: \"name\" is no key of it",
+    ),
+    (
+        "level = 10",
+        "spec.toml:1:9: level: gzip for the kernel has no level 10; it has those from 1 to 9",
+    ),
+    (
+        "compression = \"none\"\nlevel = 1",
+        "level: what is not compressed has no level",
+    ),
+    ("[[file]]\npath = \"/a\"", "it has one of source and text"),
+    (
+        "[[file]]\npath = \"/a\"\ntext = \"1\"\n[[file]]\npath = \"/a\"\ntext = \"2\"",
+        "spec.toml:5:8: path: \"/a\" ",
+    ),
+    (
+        "[[file]]\npath = \"/a\"\ntext = \"1\"\n[[file]]\npath = \"/a/b\"\ntext = \"2\"",
+        "spec.toml:5:8: path: ",
+    ),
+    (
+        "[[node]]\npath = \"/a\"\ntype = \"char\"",
+        "type: a device has major and minor",
+    ),
+    (
+        "[[node]]\npath = \"/a\"\ntype = \"fifo\"\nmajor = 1",
+        "type: a pipe has no numbers",
+    ),
+    (
+        "acis = [\"none.aci\"]",
+        "spec.toml:1:9: acis: cannot open none.aci: No such file",
+    ),
+];
+
 #[test]
 fn each_mistake_is_named_with_its_place_and_what_to_do() {
     let case = Case::new();
@@ -16,106 +117,7 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
     case.write("short.bin", "no microcode");
     link("loop", &case.path("root/bin/loop"));
     let file = "[[file]]\npath = \"/a\"\ntext = \"a\"\n";
-    let cases: [(&str, &str); 25] = [
-        (
-            "[[link]]\npath = \"/a\"\ntarget = \"/none\"\nhard = true",
-            "spec.toml:3:10: target: it is not in the initrd, and a hard link needs a file that is",
-        ),
-        (
-            "binaries = [\"/bin/none\"]",
-            "spec.toml:1:13: binaries: /bin/none is not in the sysroot (none), or is no file",
-        ),
-        (
-            "sysroot = \"none\"",
-            "spec.toml:1:11: sysroot: cannot read none: No such file",
-        ),
-        (
-            "sysroot = \"root\"\nbinaries = [\"/bin/loop\"]",
-            "spec.toml:2:13: binaries: /bin/loop is not in the sysroot root",
-        ),
-        (
-            "sysroot = \"root\"\nbinaries = [\"bin/x\"]",
-            "spec.toml:2:13: binaries: \"bin/x\" is no path that begins with /",
-        ),
-        (
-            "sysroot = \"root\"\nbinaries = [\"/bin/../x\"]",
-            "goes nowhere by ..",
-        ),
-        (
-            "sysroot = \"root\"\nbinaries = [\"/bin/damaged\"]",
-            "spec.toml:2:13: binaries: /bin/damaged: ",
-        ),
-        (
-            "sysroot = \"root\"\n[busybox]\n",
-            "/bin/none is not in the sysroot",
-        ),
-        (
-            "sysroot = \"root\"\nmodules = [\"a\"]",
-            "modules: root has modules of 1, 2; say which by kernel = \"RELEASE\"",
-        ),
-        (
-            "sysroot = \"root\"\n[modules]\nnames = [\"a\"]\nkernel = \"1\"",
-            "spec.toml:3:10: modules: module kernel/a.ko: ",
-        ),
-        (
-            "sysroot = \"root\"\n[modules]\nnames = [\"c\"]\nkernel = \"1\"",
-            "modules: \"c\" is no module of kernel 1, nor built into it",
-        ),
-        (
-            "sysroot = \"root\"\nudev-rules = [\"9-*\"]",
-            "spec.toml:2:15: udev-rules: ",
-        ),
-        (
-            "microcode = [\"short.bin\"]",
-            "microcode: short.bin: it is no microcode of AMD or Intel",
-        ),
-        (
-            "microcode = [\"tree\"]",
-            "microcode: tree: there is no microcode in it",
-        ),
-        (
-            "init = \"/none\"",
-            "spec.toml:1:8: init: it is not in the initrd",
-        ),
-        (
-            "lsb-release = true",
-            "lsb-release: it says what os-release says, which is missing",
-        ),
-        (
-            "[os-release]\nname = \"x\"",
-            "os-release: \"name\" is no key of it",
-        ),
-        (
-            "level = 10",
-            "spec.toml:1:9: level: gzip for the kernel has no level 10; it has those from 1 to 9",
-        ),
-        (
-            "compression = \"none\"\nlevel = 1",
-            "level: what is not compressed has no level",
-        ),
-        ("[[file]]\npath = \"/a\"", "it has one of source and text"),
-        (
-            "[[file]]\npath = \"/a\"\ntext = \"1\"\n[[file]]\npath = \"/a\"\ntext = \"2\"",
-            "spec.toml:5:8: path: \"/a\" ",
-        ),
-        (
-            "[[file]]\npath = \"/a\"\ntext = \"1\"\n[[file]]\npath = \"/a/b\"\ntext = \"2\"",
-            "spec.toml:5:8: path: ",
-        ),
-        (
-            "[[node]]\npath = \"/a\"\ntype = \"char\"",
-            "type: a device has major and minor",
-        ),
-        (
-            "[[node]]\npath = \"/a\"\ntype = \"fifo\"\nmajor = 1",
-            "type: a pipe has no numbers",
-        ),
-        (
-            "acis = [\"none.aci\"]",
-            "spec.toml:1:9: acis: cannot open none.aci: No such file",
-        ),
-    ];
-    for (text, expected) in cases {
+    for (text, expected) in CASES {
         let said = case.refusal(text);
         assert!(said.contains(expected), "{text}\n{said}");
         assert!(!said.contains('\n'), "{said}");
