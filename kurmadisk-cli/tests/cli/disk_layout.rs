@@ -10,7 +10,7 @@ use kurmadisk::spec::{ImageSpec, Located};
 use kurmadisk_fixtures::oracle;
 use proptest::prelude::*;
 
-/// As `CoreOS` and Flatcar write them.
+/// As CoreOS and Flatcar write them.
 const BY_NUMBER: &str = r#"{
   "_comment": "sizes in blocks",
   "metadata": { "part_alignment": 4096, "disk_alignment": "258048", "block_size": 512, "fs_block_size": 4096 },
@@ -38,7 +38,7 @@ const BY_NUMBER: &str = r#"{
 }
 "#;
 
-/// As `ChromiumOS` writes them: comments, a parent, an order of its own.
+/// As ChromiumOS writes them: comments, a parent, an order of its own.
 const LISTED: &str = r#"{
   # What all boards have is in another file.
   "parent": "common.json",
@@ -476,10 +476,13 @@ proptest! {
 
         // As a list, from the last number to the first, where a blank takes room.
         let mut list: Vec<_> = numbered()
-            .map(|(n, (blocks, blank, _))| match blank {
-                true => format!(r#"{{ "type": "blank", "size": {} }}"#, blocks * 512),
-                false => format!(r##"{{ "num": {n}, "label": "P{n}", "type": "kernel", "blocks": {blocks} }} # {n}
-"##),
+            .map(|(n, (blocks, blank, _))| {
+                if *blank {
+                    format!(r#"{{ "type": "blank", "size": {} }}"#, blocks * 512)
+                } else {
+                    format!(r#"{{ "num": {n}, "label": "P{n}", "type": "kernel", "blocks": {blocks} }} # {n}
+"#)
+                }
             })
             .collect();
         list.reverse();

@@ -90,12 +90,12 @@ fn filesystem(partition: &Partition) -> Result<(), PlanError> {
         let reason = "inodes says how many there are; give one of the two";
         useless(spec.bytes_per_inode.as_ref(), "bytes-per-inode", reason)?;
     }
-    if partition.spec.size.as_ref().map(|size| size.value) != Some(SizeSpec::Auto) {
-        let reason = "this counts where the partition has size = \"auto\"; leave it out";
-        useless(spec.free.as_ref(), "free", reason)?;
-    } else {
+    if partition.spec.size.as_ref().map(|size| size.value) == Some(SizeSpec::Auto) {
         let reason = "the partition is sized for its filesystem; give the partition a size, or leave this out";
         useless(spec.size.as_ref(), "size", reason)?;
+    } else {
+        let reason = "this counts where the partition has size = \"auto\"; leave it out";
+        useless(spec.free.as_ref(), "free", reason)?;
     }
     Ok(())
 }

@@ -35,17 +35,13 @@ pub(super) fn divide(
         };
         let partition = &disk.partitions[step.to];
         let failed = |error| PlanError::Tree(error).near(written(partition), "mount");
-        let Some(part) = tree
-            .take(step.path.as_bytes())
-            .map_err(|error| failed(error.into()))?
-        else {
+        let Some(part) = tree.take(step.path.as_bytes()).map_err(&failed)? else {
             continue;
         };
         if let Some(own) = trees[step.to].as_mut() {
             let at = own.make_dirs(step.at.as_bytes(), made);
-            let at = at.map_err(|error| failed(error.into()))?;
-            own.overlay(at, &part)
-                .map_err(|error| failed(error.into()))?;
+            let at = at.map_err(&failed)?;
+            own.overlay(at, &part).map_err(failed)?;
         }
     }
     Ok(())

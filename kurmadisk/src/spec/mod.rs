@@ -10,7 +10,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `located` | [`Located`]: a value and its place |
-//! | `disk_layout` | the `disk_layout.json` of `ChromiumOS`, `CoreOS` and Flatcar |
+//! | `disk_layout` | the `disk_layout.json` of ChromiumOS, CoreOS and Flatcar |
 //! | `layer` | putting one layer over another |
 //! | `image` | [`ImageSpec`]: everything but partitions |
 //! | `partition` | [`PartitionSpec`], [`FilesystemSpec`] |

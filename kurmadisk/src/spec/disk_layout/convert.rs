@@ -16,9 +16,9 @@ use crate::layout::{AttributeFlag, Attributes, Size};
 
 /// MBR type under which a hybrid MBR lists the EFI system partition: FAT32, by LBA.
 const HYBRID: u8 = 0x0c;
-/// Where the first partition of a `ChromiumOS` layout begins, in bytes.
+/// Where the first partition of a ChromiumOS layout begins, in bytes.
 const FIRST: u64 = 32 << 10;
-/// The slots of `ChromiumOS`' kernels by number, the one that starts first.
+/// The slots of ChromiumOS' kernels by number, the one that starts first.
 const KERNELS: [u32; 3] = [2, 4, 6];
 /// The highest priority and number of tries.
 const MOST: u8 = 15;
@@ -69,7 +69,7 @@ pub(super) fn convert(
     }
     prioritize(&mut partitions)?;
     mark_hybrid(file, &mut partitions);
-    let mut partitions = partitions
+    let mut partitions: Vec<_> = partitions
         .into_iter()
         .filter_map(|partition| partition.spec)
         .collect();
@@ -140,7 +140,7 @@ fn prioritize(partitions: &mut [Partition]) -> Result<(), SpecError> {
     Ok(())
 }
 
-/// `ChromiumOS`' kernels: the first one starts first. Others can be tried where all are installed, in the layout
+/// ChromiumOS' kernels: the first one starts first. Others can be tried where all are installed, in the layout
 /// `base`.
 fn prioritize_kernels(partitions: &mut [Partition], is_base: bool) -> Result<(), SpecError> {
     for partition in partitions
@@ -193,7 +193,7 @@ fn mark_hybrid(file: &LayoutFile, partitions: &mut [Partition]) {
 }
 
 /// Where no partition is mounted on `/`, the root tree goes to the one whose label says so.
-fn give_root(partitions: &mut Vec<PartitionSpec>) {
+fn give_root(partitions: &mut [PartitionSpec]) {
     let has = |spec: &PartitionSpec, content| {
         spec.content
             .as_ref()

@@ -95,7 +95,7 @@ fn fat(
     Ok(())
 }
 
-/// The keys of ext2, ext3 and ext4, as the scripts of `CoreOS` give them to mke2fs.
+/// The keys of ext2, ext3 and ext4, as the scripts of CoreOS give them to mke2fs.
 fn extended(
     entry: &Entry,
     units: &Units,

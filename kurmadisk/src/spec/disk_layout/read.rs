@@ -26,7 +26,7 @@ pub(super) struct LayoutFile {
     pub metadata: Entry,
     /// The partitions of each layout, in their order on disk.
     pub layouts: BTreeMap<String, Vec<Entry>>,
-    /// Whether layouts are lists, as in `ChromiumOS`.
+    /// Whether layouts are lists, as in ChromiumOS.
     pub is_list: bool,
 }
 

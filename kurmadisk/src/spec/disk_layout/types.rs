@@ -4,7 +4,7 @@ use uuid::{Uuid, uuid};
 
 use crate::layout::{PartitionType, PartitionTypeError};
 
-/// `ChromiumOS`' own types, and `CoreOS`' and Flatcar's, by the names that their `cgpt` takes.
+/// ChromiumOS' own types, and CoreOS' and Flatcar's, by the names that their `cgpt` takes.
 const NAMES: [(&str, Uuid); 19] = [
     ("efi", uuid!("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")),
     ("bios", uuid!("21686148-6449-6e6f-744e-656564454649")),
