@@ -39,6 +39,7 @@
 //! | `image_files` | the files that an image lies in |
 //! | `blocks` | a disk's blocks in batches, to be compressed |
 //! | `window` | one ascending pass over a disk, window by window |
+//! | `read_ahead` | windows read by a thread while others are written |
 //! | `writer` | what takes the windows: files decided in advance, in one piece or several |
 //! | `parts` | images of several files |
 //! | `pool` | work in several threads, results in order |
@@ -114,6 +115,7 @@ mod pool;
 #[cfg(feature = "qcow2")]
 mod qcow2;
 mod raw;
+mod read_ahead;
 pub mod read_at;
 #[cfg(any(
     feature = "qcow2",

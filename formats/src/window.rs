@@ -8,9 +8,9 @@ use crate::buffer::PageBuffer;
 use crate::error::SourceError;
 use crate::map::{ContentCursor, DiskMap, Extent};
 
-/// Bytes of a window: large enough that calls don't count, small enough that it stays in the processor's
-/// second-level cache between reading and the last writing. Windows begin at multiples of it.
-const WINDOW: usize = 256 << 10;
+/// Bytes of a window: large enough that calls don't count, small enough that it stays in a processor's
+/// second-level cache from the first writing to the last. Windows begin at multiples of it.
+pub(crate) const WINDOW: usize = 256 << 10;
 
 /// Bytes of a block: a grain of VMDK, a cluster of qcow2.
 pub(crate) const BLOCK: usize = 64 << 10;
@@ -31,18 +31,21 @@ pub(crate) struct Window {
     buffer: PageBuffer,
     /// Where something lies, ascending; small gaps are counted in.
     data: Vec<Range<usize>>,
+    /// Bytes of extents read so far, in this one and all before it.
+    pub(crate) read: u64,
     #[cfg(feature = "compressed-blocks")]
     /// Which blocks hold something that is not zero; looked for once, if somebody asks.
     filled: OnceCell<[bool; BLOCKS]>,
 }
 
 impl Window {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             start: 0,
             len: 0,
             buffer: PageBuffer::new(WINDOW),
             data: Vec::new(),
+            read: 0,
             #[cfg(feature = "compressed-blocks")]
             filled: OnceCell::new(),
         }
@@ -135,10 +138,11 @@ pub(crate) struct Windows<'a> {
     /// Bytes of the first one that were read.
     moved: u64,
     every: bool,
-    window: Window,
+    /// Where the last window ended.
+    end: u64,
     cursor: ContentCursor,
     /// Bytes of extents read so far.
-    pub(crate) read: u64,
+    read: u64,
 }
 
 impl<'a> Windows<'a> {
@@ -149,35 +153,34 @@ impl<'a> Windows<'a> {
             extents: disk.extents(),
             moved: 0,
             every,
-            window: Window::new(),
+            end: 0,
             cursor: ContentCursor::default(),
             read: 0,
         }
     }
 
-    /// The next window; after the last one the last content is closed, so that its change is noticed too.
-    pub(crate) fn next(&mut self) -> Result<Option<&Window>, SourceError> {
-        let behind = self.window.end();
+    /// Makes `window` the next one, if there is one; after the last one the last content is closed, so that its
+    /// change is noticed too.
+    pub(crate) fn read_into(&mut self, window: &mut Window) -> Result<bool, SourceError> {
         let start = match self.extents.first() {
-            _ if self.every => Some(behind).filter(|start| *start < self.disk),
+            _ if self.every => Some(self.end).filter(|start| *start < self.disk),
             Some(extent) => Some((extent.start + self.moved) / WINDOW as u64 * WINDOW as u64),
             None => None,
         };
         let Some(start) = start else {
             self.cursor.finish()?;
-            return Ok(None);
+            return Ok(false);
         };
-        self.window.begin(start, self.disk);
-        let end = self.window.end();
+        window.begin(start, self.disk);
+        self.end = window.end();
+        let end = self.end;
         while let Some((extent, rest)) = self.extents.split_first() {
             let from = extent.start + self.moved;
             if from >= end {
                 break;
             }
             let len = (extent.end() - from).min(end - from);
-            let room = self
-                .window
-                .room(within(from - start)..within(from - start + len));
+            let room = window.room(within(from - start)..within(from - start + len));
             self.cursor.read(&extent.source, self.moved, room)?;
             self.read += len;
             self.moved += len;
@@ -186,8 +189,9 @@ impl<'a> Windows<'a> {
                 self.moved = 0;
             }
         }
-        self.window.close_block();
-        Ok(Some(&self.window))
+        window.close_block();
+        window.read = self.read;
+        Ok(true)
     }
 }
 
@@ -216,15 +220,13 @@ mod tests {
         for (every, expected) in [(false, vec![1, 3]), (true, vec![0, 1, 2, 3])] {
             let mut windows = Windows::new(&disk, every);
             let mut seen = Vec::new();
-            while let Some(window) = windows.next().unwrap() {
+            let mut window = Window::new();
+            while windows.read_into(&mut window).unwrap() {
                 seen.push(window.start / WINDOW as u64);
             }
             assert_eq!(seen, expected);
-            assert_eq!(windows.read, 11);
+            assert_eq!((window.read, window.end()), (11, END));
         }
-        let mut windows = Windows::new(&disk, false);
-        windows.next().unwrap();
-        assert_eq!(windows.next().unwrap().unwrap().end(), END);
     }
 
     #[test]
@@ -239,8 +241,10 @@ mod tests {
             (second + block + BLOCK as u64 - 1, 1),
         ]);
         let mut windows = Windows::new(&disk, false);
-        assert_eq!(windows.next().unwrap().unwrap().blocks().count(), BLOCKS);
-        let window = windows.next().unwrap().unwrap();
+        let mut window = Window::new();
+        assert!(windows.read_into(&mut window).unwrap());
+        assert_eq!(window.blocks().count(), BLOCKS);
+        assert!(windows.read_into(&mut window).unwrap());
         let blocks: Vec<_> = window.blocks().collect();
         let filled = |data: &[u8]| data.iter().filter(|byte| **byte != 0).count();
         let told: Vec<_> = blocks
@@ -261,7 +265,8 @@ mod tests {
         disk.insert_bytes(100, vec![0; 5000]).unwrap();
         disk.insert_bytes(BLOCK as u64, vec![1; 1]).unwrap();
         let mut windows = Windows::new(&disk, false);
-        let window = windows.next().unwrap().unwrap();
+        let mut window = Window::new();
+        assert!(windows.read_into(&mut window).unwrap());
         assert_eq!(window.data().count(), 2);
         let numbers: Vec<_> = window.blocks().map(|(number, _)| number).collect();
         assert_eq!(numbers, [1]);

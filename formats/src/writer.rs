@@ -5,7 +5,8 @@ use crate::error::EmitError;
 use crate::map::DiskMap;
 use crate::output::{Filled, Output};
 use crate::placement::Placement;
-use crate::window::{Window, Windows};
+use crate::read_ahead::each_window;
+use crate::window::Window;
 
 /// Takes a disk window by window and makes an image of it.
 pub(crate) trait DiskWriter {
@@ -29,14 +30,13 @@ pub(crate) fn write(
 ) -> Result<(), EmitError> {
     let every = writers.iter().any(|writer| writer.fills());
     let total = if every { disk.len() } else { disk.data_len() };
-    let mut windows = Windows::new(disk, every);
-    while let Some(window) = windows.next()? {
+    each_window(disk, every, &mut |window| {
         for writer in &mut *writers {
             writer.window(window)?;
         }
-        let done = if every { window.end() } else { windows.read };
-        report(Progress { done, total }, progress)?;
-    }
+        let done = if every { window.end() } else { window.read };
+        report(Progress { done, total }, progress)
+    })?;
     for writer in writers {
         writer.finish()?;
     }
