@@ -56,7 +56,7 @@ impl ImageFormat {
         Self::VhdxFixed,
     ];
 
-    fn format(self) -> &'static Format {
+    pub(crate) fn format(self) -> &'static Format {
         match self {
             Self::Raw => &raw::SPARSE,
             Self::RawFixed => &raw::FIXED,
@@ -257,10 +257,16 @@ pub struct ImageFile {
 }
 
 impl ImageFile {
-    /// The image, to be written into `out`, compressed if that was chosen.
-    pub fn job<'a>(&self, out: Box<dyn Output + 'a>) -> Result<ImageJob<'a>, EmitError> {
+    /// What the image says of itself.
+    pub(crate) fn tuned(&self) -> ImageOptions {
         let mut options = self.options.clone();
         options.tuning = self.choice.tuning;
+        options
+    }
+
+    /// The image, to be written into `out`, compressed if that was chosen.
+    pub fn job<'a>(&self, out: Box<dyn Output + 'a>) -> Result<ImageJob<'a>, EmitError> {
+        let options = self.tuned();
         #[cfg(feature = "compress")]
         let out = self.compressed(out)?;
         Ok(ImageJob {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{OpenError, SourceError};
 use crate::host::{self, HostKind};
-use crate::map::FileStamp;
+use crate::map::{FileIdentity, FileStamp};
 use crate::read_at::{FileReader, ReadAt};
 
 /// One file, or one that names others beside it; all of them stay open.
@@ -101,6 +101,13 @@ impl ImageFiles {
         lengths.fold(0, u64::saturating_add)
     }
 
+    /// What they are now; nothing for a block device, which can change without a trace.
+    pub(crate) fn identities(&self) -> Result<Vec<FileIdentity>, SourceError> {
+        let found: Option<Vec<_>> = self.all().map(ImageFile::identity).collect();
+        self.check()?;
+        Ok(found.unwrap_or_default())
+    }
+
     /// Fails when one of them is no longer what it was when it was opened.
     pub(crate) fn check(&self) -> Result<(), SourceError> {
         self.all().try_for_each(ImageFile::check)
@@ -129,6 +136,13 @@ impl ImageFile {
             stamp: reader.stamp()?,
             reader,
         })
+    }
+
+    fn identity(&self) -> Option<FileIdentity> {
+        let now = host::stat(&self.path).ok()?;
+        // A name that leads elsewhere by now says nothing of what is open.
+        let same = now.kind == HostKind::File && now.stamp() == self.stamp;
+        now.identity().filter(|_| same)
     }
 
     fn check(&self) -> Result<(), SourceError> {

@@ -9,7 +9,9 @@ use uuid::{Uuid, uuid};
 
 use crate::error::{MapError, OpenError, SourceError};
 use crate::image_files::ImageFiles;
-use crate::map::{Content, ContentId, ContentStore, DiskMap, Extent, MapBuilder, Source};
+use crate::map::{
+    Content, ContentId, ContentStore, DiskMap, Extent, FileIdentity, MapBuilder, Source,
+};
 use crate::opened::Image;
 use crate::read_at::ReadAt;
 
@@ -152,6 +154,10 @@ impl ContentStore for ImageStore {
     fn open(&self, _: ContentId) -> Result<Box<dyn Content>, SourceError> {
         self.0.files.check()?;
         Ok(Box::new(self.clone()))
+    }
+
+    fn files(&self, _: ContentId) -> Result<Vec<FileIdentity>, SourceError> {
+        self.0.files.identities()
     }
 }
 

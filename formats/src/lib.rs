@@ -23,6 +23,7 @@
 //! | [`emit`] | a map's bytes as they are, and progress |
 //! | [`output`] | files that appear when complete, pipes, and memory |
 //! | `compress` | an output that compresses whatever is written to it |
+//! | `update` | images brought up to date, and maps of their blocks |
 //! | [`read_at`] | reading at any offset: files, windows, adapters |
 //! | [`write_at`] | writing in place, in an order |
 //! | [`host`] | the calls that differ between operating systems |
@@ -133,6 +134,8 @@ mod runs;
     feature = "vmdk"
 ))]
 mod table;
+#[cfg(feature = "update")]
+pub mod update;
 #[cfg(feature = "vdi")]
 mod vdi;
 #[cfg(feature = "vhd")]

@@ -21,10 +21,11 @@ use std::path::Path;
 
 pub use system::{
     allow_open_files, attributes, claim_partition, create_unnamed, data_ranges, link_unnamed,
-    open_regular, read_dir, read_exact_at, read_link, stamp, stat, write_all_at,
+    open_regular, punch_hole, read_dir, read_exact_at, read_link, share_content, stamp, stat,
+    sync_folder, write_all_at,
 };
 
-use crate::map::FileStamp;
+use crate::map::{FileIdentity, FileStamp};
 
 /// What a name of the host stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +65,10 @@ pub struct HostStat {
     pub mtime_seconds: i64,
     /// Modification time: nanoseconds within the second.
     pub mtime_nanos: u32,
+    /// Time of the last change of content or metadata: seconds since 1970.
+    pub changed_seconds: i64,
+    /// The same: nanoseconds within the second.
+    pub changed_nanos: u32,
     /// The file system it lies on.
     pub device: u64,
     /// Its number there.
@@ -87,6 +92,16 @@ impl HostStat {
             device: self.device,
             inode: self.inode,
         }
+    }
+
+    /// What tells a regular file from itself at any other time; nothing where the host numbers no files.
+    #[must_use]
+    pub fn identity(&self) -> Option<FileIdentity> {
+        (self.kind == HostKind::File && self.inode != 0).then(|| FileIdentity {
+            stamp: self.stamp(),
+            changed_seconds: self.changed_seconds,
+            changed_nanos: self.changed_nanos,
+        })
     }
 }
 
@@ -132,4 +147,7 @@ const _: () = {
     let _: fn(&File, u64) -> io::Result<Vec<Range<u64>>> = data_ranges;
     let _: fn(&Path) -> Option<File> = create_unnamed;
     let _: fn(&File, &Path) -> io::Result<()> = link_unnamed;
+    let _: fn(&File, &File) -> io::Result<()> = share_content;
+    let _: fn(&File, Range<u64>) -> io::Result<()> = punch_hole;
+    let _: fn(&Path) -> io::Result<()> = sync_folder;
 };

@@ -116,6 +116,8 @@ fn host_stat(metadata: &Metadata) -> io::Result<HostStat> {
         allocated: metadata.len(),
         mtime_seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
         mtime_nanos: since.subsec_nanos(),
+        changed_seconds: 0,
+        changed_nanos: 0,
         device: 0,
         inode: 0,
         links: 1,
@@ -133,6 +135,21 @@ pub fn create_unnamed(_dir: &Path) -> Option<File> {
 /// Gives a file of [`create_unnamed`] a name: there is none.
 pub fn link_unnamed(_file: &File, _path: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Makes a file hold what another one holds, by reference: not here.
+pub fn share_content(_from: &File, _to: &File) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Makes a range of a file a hole: not here.
+pub fn punch_hole(_file: &File, _range: Range<u64>) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Returns when the names in a folder are on the disk: nobody can be asked.
+pub fn sync_folder(_path: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Claims a partition of a block device: not here.

@@ -150,6 +150,8 @@ fn host_stat(metadata: &Metadata) -> io::Result<HostStat> {
         allocated: metadata.blocks().saturating_mul(512),
         mtime_seconds: metadata.mtime(),
         mtime_nanos: u32::try_from(metadata.mtime_nsec()).unwrap_or(0),
+        changed_seconds: metadata.ctime(),
+        changed_nanos: u32::try_from(metadata.ctime_nsec()).unwrap_or(0),
         device: metadata.dev(),
         inode: metadata.ino(),
         links: metadata.nlink(),
@@ -184,6 +186,46 @@ pub fn link_unnamed(file: &File, path: &Path) -> io::Result<()> {
     let open = format!("{OPEN_FILES}/{}", file.as_raw_fd());
     rustix::fs::linkat(CWD, open, CWD, path, AtFlags::SYMLINK_FOLLOW)?;
     Ok(())
+}
+
+/// Makes the empty file `to` hold what `from` holds, by reference: no byte is copied.
+///
+/// Fails where the file system can't, or they lie on two.
+pub fn share_content(from: &File, to: &File) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        Ok(rustix::fs::ioctl_ficlone(to, from)?)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (from, to);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Makes a range of a file a hole, whose bytes are zeros; its length stays.
+///
+/// Fails with [`io::ErrorKind::Unsupported`] where the file system can't.
+pub fn punch_hole(file: &File, range: Range<u64>) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{FallocateFlags, fallocate};
+        let how = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        match fallocate(file, how, range.start, range.end - range.start) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Err(io::ErrorKind::Unsupported.into()),
+            done => Ok(done?),
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (file, range);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Returns when the names in a folder are on the disk as they are now.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 /// Claims partition `number` of an open block device, so that nobody mounts it while the claim is held; none for

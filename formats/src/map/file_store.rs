@@ -31,6 +31,19 @@ pub struct FileStamp {
     pub inode: u64,
 }
 
+/// A file as it was at some time: while it says the same of itself, it holds the same bytes.
+///
+/// Beyond the [`FileStamp`] it has the time of the last change of any kind, which no program can set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileIdentity {
+    /// What the file is.
+    pub stamp: FileStamp,
+    /// Time of the last change of content or metadata: seconds since 1970.
+    pub changed_seconds: i64,
+    /// The same: nanoseconds within the second.
+    pub changed_nanos: u32,
+}
+
 impl FileStamp {
     /// Whether both are of one file, as far as the host numbers them.
     #[cfg(feature = "vmdk")]
@@ -120,6 +133,19 @@ impl ContentStore for FileStore {
             file,
             stamp: stored.stamp,
         }))
+    }
+
+    fn files(&self, id: ContentId) -> Result<Vec<FileIdentity>, SourceError> {
+        let stored = self
+            .files
+            .get(id.0 as usize)
+            .ok_or(SourceError::OutOfRange)?;
+        let path = self.path(id).ok_or(SourceError::OutOfRange)?;
+        let now = host::stat(&path).map_err(|source| SourceError::open(&path, source))?;
+        if now.stamp() != stored.stamp {
+            return Err(SourceError::Changed { path });
+        }
+        Ok(now.identity().into_iter().collect())
     }
 }
 

@@ -24,7 +24,7 @@ mod source;
 pub use builder::MapBuilder;
 pub use disk_map::{BlockRuns, DiskMap};
 pub use extent::Extent;
-pub use file_store::{DirId, FileStamp, FileStore};
+pub use file_store::{DirId, FileIdentity, FileStamp, FileStore};
 pub use reader::MapReader;
 pub(crate) use source::ContentCursor;
 pub use source::{Content, ContentId, ContentStore, Source};

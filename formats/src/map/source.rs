@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::FileIdentity;
 use crate::error::SourceError;
 
 /// The number a [`ContentStore`] gave one of its contents.
@@ -20,6 +21,15 @@ pub trait ContentStore: fmt::Debug + Send + Sync {
     ///
     /// Fails when it has vanished, or is no longer what it was when the map was planned.
     fn open(&self, id: ContentId) -> Result<Box<dyn Content>, SourceError>;
+
+    /// The files that content `id` is made of: while all of them are the same, so is the content. Nothing where that
+    /// can't be told.
+    ///
+    /// Fails as [`open`](Self::open) does.
+    fn files(&self, id: ContentId) -> Result<Vec<FileIdentity>, SourceError> {
+        let _ = id;
+        Ok(Vec::new())
+    }
 }
 
 /// One content of a [`ContentStore`], open.

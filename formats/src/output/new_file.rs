@@ -68,6 +68,16 @@ impl NewFile {
         FileReader::new(self.file().try_clone()?)
     }
 
+    /// Begins with the content of `from` by reference, where the file system can: nothing may be written before.
+    pub fn share_content(&self, from: &File) -> io::Result<()> {
+        host::share_content(from, self.file())
+    }
+
+    /// Returns when all that was written is on the disk.
+    pub fn sync(&self) -> io::Result<()> {
+        self.file().sync_all()
+    }
+
     /// The further files of the same image that were begun.
     #[must_use]
     pub fn parts(&self) -> &[Self] {
@@ -98,7 +108,9 @@ impl NewFile {
         }
     }
 
-    fn file(&self) -> &File {
+    /// The file as it is now, still without its name.
+    #[must_use]
+    pub fn file(&self) -> &File {
         match &self.file {
             Pending::Unnamed(file) => file,
             Pending::Named(file) => file.as_file(),
