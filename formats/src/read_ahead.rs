@@ -95,11 +95,13 @@ mod tests {
         disk
     }
 
+    type Take<'t> = dyn FnMut(&Window) -> Result<(), EmitError> + 't;
+
     #[test]
     fn windows_come_in_order_whoever_reads_them() {
         let disk = disk();
         for (every, expected) in [(false, 10), (true, 40)] {
-            let ends = |each: &dyn Fn(&mut dyn FnMut(&Window) -> Result<(), EmitError>)| {
+            let ends = |each: &dyn Fn(&mut Take)| {
                 let mut ends = Vec::new();
                 each(&mut |window| {
                     let first = window.data().next().map(|(_, bytes)| bytes[0]);

@@ -197,7 +197,7 @@ pub fn append(args: &InitrdAppendArgs) -> Result<String, Box<dyn Error>> {
             Addition::Archive(path) => inputs.push(path.value.clone()),
         }
     }
-    Inputs::paths(inputs.into_iter()).check(&args.output)?;
+    Inputs::paths(inputs).check(&args.output)?;
     let report = initrd::append(&args.base, &additions, &args.output, &options(&args.write))?;
     said(&args.output, &report, &args.write)
 }

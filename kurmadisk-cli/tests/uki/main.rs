@@ -7,6 +7,7 @@ mod profiles;
 mod sections;
 mod stub;
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -46,8 +47,8 @@ fn disk_of(folder: &Path, files: &[(&str, &str)]) -> PathBuf {
                       filesystem = { type = \"fat\" }\n"
         .to_owned();
     for (path, source) in files {
-        config +=
-            &format!("[[files]]\npartition = \"ESP\"\npath = \"{path}\"\nsource = \"{source}\"\n");
+        config += "[[files]]\npartition = \"ESP\"\n";
+        writeln!(config, "path = \"{path}\"\nsource = \"{source}\"").unwrap();
     }
     fs::write(folder.join("disk.toml"), config).unwrap();
     let mut build = kurmadisk(folder);
