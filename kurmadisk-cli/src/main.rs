@@ -6,6 +6,7 @@
 //! | `describe` | options, environment and configuration file as one description |
 //! | `inputs` | what an image is made from |
 //! | `build`, `package`, `plan`, `inspect`, `convert`, `verify`, `slot`, `grow`, `uki`, `initrd`, `aci`, `base`, `component`, `os` | the commands; each gives what is to be printed |
+//! | `update` | images brought up to date |
 //! | `output` | the file an image goes to |
 //! | `text` | tables and sizes for people |
 
@@ -27,6 +28,7 @@ mod plan;
 mod slot;
 mod text;
 mod uki;
+mod update;
 mod verify;
 
 use std::error::Error;

@@ -121,6 +121,26 @@ impl Destination {
         self.images.iter().any(|(_, path)| is_pipe(path))
     }
 
+    /// The images with their files, with these options but for what each has of its own.
+    pub fn files(&self, options: &ImageOptions) -> Vec<ImageFile> {
+        let images = self.images.iter().map(|(choice, path)| {
+            let mut options = options.clone();
+            let path_within = self.piped.as_ref().map_or(path.as_path(), Path::new);
+            options.file_name = file_name(path_within);
+            ImageFile {
+                choice: *choice,
+                options,
+                path: path.clone(),
+            }
+        });
+        images.collect()
+    }
+
+    /// Makes the folder that was named, if it is missing.
+    pub fn new_folder(&self) -> Result<NewFolder<'_>, String> {
+        NewFolder::create(self.folder.as_deref())
+    }
+
     /// Writes all images of `disk`, with these options but for what each has of its own.
     ///
     /// None of their files may replace one of the `inputs`, of which the disk is made.
@@ -131,20 +151,7 @@ impl Destination {
         inputs: &Inputs,
         args: &WriteArgs,
     ) -> Result<(), Box<dyn Error>> {
-        let images: Vec<ImageFile> = self
-            .images
-            .iter()
-            .map(|(choice, path)| {
-                let mut options = options.clone();
-                let path_within = self.piped.as_ref().map_or(path.as_path(), Path::new);
-                options.file_name = file_name(path_within);
-                ImageFile {
-                    choice: *choice,
-                    options,
-                    path: path.clone(),
-                }
-            })
-            .collect();
+        let images = self.files(options);
         for image in images.iter().filter(|image| !is_pipe(&image.path)) {
             inputs.check(&image.path)?;
             for other in image.choice.format.other_files(disk, &image.options)? {
@@ -159,7 +166,7 @@ impl Destination {
             let job = image.job(Box::new(out))?;
             write_images(disk, vec![job], &mut |now| bar.tell(now))?;
         } else {
-            let folder = NewFolder::create(self.folder.as_deref())?;
+            let folder = self.new_folder()?;
             write_files(disk, &images, &mut |now| bar.tell(now))?;
             folder.keep();
         }
@@ -227,7 +234,7 @@ pub fn described(choice: &FormatChoice) -> String {
 }
 
 /// A folder that is removed again unless the images in it were made.
-struct NewFolder<'a>(Option<&'a Path>);
+pub struct NewFolder<'a>(Option<&'a Path>);
 
 impl<'a> NewFolder<'a> {
     fn create(path: Option<&'a Path>) -> Result<Self, String> {
@@ -240,7 +247,7 @@ impl<'a> NewFolder<'a> {
         }
     }
 
-    fn keep(mut self) {
+    pub fn keep(mut self) {
         self.0 = None;
     }
 }

@@ -7,6 +7,7 @@ mod initrd;
 mod os;
 mod slot;
 mod uki;
+mod update;
 
 use std::ffi::OsString;
 use std::num::NonZero;
@@ -29,6 +30,7 @@ pub use initrd::{
 pub use os::{ManifestArgs, OsBuildArgs, OsCleanArgs, OsCommand, OsPlanArgs};
 pub use slot::{SlotArgs, SlotChange};
 pub use uki::{UkiBuildArgs, UkiCommand, UkiInspectArgs};
+pub use update::UpdateArgs;
 
 /// Builds bootable disk images in one pass: no root, no loop device, no mkfs.
 #[derive(Debug, Parser)]
@@ -221,6 +223,8 @@ pub struct BuildArgs {
     /// Without it, the name with the format's ending
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub update: UpdateArgs,
     #[command(flatten)]
     pub write: WriteArgs,
 }
