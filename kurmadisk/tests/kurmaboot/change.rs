@@ -90,12 +90,27 @@ fn from_either_copy_both_are_made() {
     }
 }
 
-/// After any part of the writes the slot is what it was, or what it shall be, and a second change mends all.
+/// After any part of the writes the slot is what it was, or what it shall be, and a second change mends all; also when
+/// an earlier cut has left but one copy.
 #[test]
 fn a_cut_between_any_two_bytes_of_the_writes_loses_nothing() {
-    let parts = two_slots("priority=1,successful", "priority=1,tries=1");
-    let disk = parts.build();
-    let (_, writes) = slot::plan_change(&reader(&disk), 'b', TRY_B).unwrap();
+    for torn in [None, Some("primary"), Some("backup")] {
+        let parts = two_slots("priority=1,successful", "priority=1,tries=1");
+        let disk = parts.build();
+        if let Some(copy) = torn {
+            let header = if copy == "primary" {
+                1
+            } else {
+                disk.layout.sectors - 1
+            };
+            disk.patch(header * 512 + 60, &[0xff; 8]);
+        }
+        cut_everywhere(&disk);
+    }
+}
+
+fn cut_everywhere(disk: &Disk) {
+    let (_, writes) = slot::plan_change(&reader(disk), 'b', TRY_B).unwrap();
     let whole = fs::read(disk.path()).unwrap();
     for n in 0..writes.len() {
         let len = writes[n].bytes.len();
@@ -105,7 +120,7 @@ fn a_cut_between_any_two_bytes_of_the_writes_loses_nothing() {
                 disk.patch(write.offset, &write.bytes);
             }
             disk.patch(writes[n].offset, &writes[n].bytes[..piece.min(len)]);
-            let b = read(&disk)
+            let b = read(disk)
                 .into_iter()
                 .find(|slot| slot.letter == 'b')
                 .unwrap();

@@ -286,6 +286,41 @@ fn a_power_cut_at_any_write_leaves_a_bootable_disk() {
     }
 }
 
+/// Of two copies the one that counts is written last: a try fails there, and the other one is complete.
+#[test]
+fn the_copy_that_counts_stays_whole_until_the_other_is() {
+    let disk = two_slots("priority=1,successful", "priority=2,tries=3").build();
+    let whole = std::fs::read(disk.path()).unwrap();
+    let headers = [1, disk.layout.sectors - 1];
+    for (torn, counts) in [(headers[0], headers[1]), (headers[1], headers[0])] {
+        std::fs::write(disk.path(), &whole).unwrap();
+        disk.patch(torn * SECTOR, &[0xff]);
+        let drive = format!(
+            "if=none,id=faulty,format=raw,file.driver=blkdebug,file.image.driver=file,file.image.filename={},\
+             file.inject-error.0.event=write_aio,file.inject-error.0.sector={counts}",
+            disk.path().display()
+        );
+        let machine = Machine::new(Firmware::Bios).arguments([
+            "-drive",
+            &drive,
+            "-device",
+            "virtio-blk-pci,drive=faulty",
+        ]);
+        said(
+            &machine.run_to_end().unwrap(),
+            &[
+                "the partition table cannot be written, so this try is not made",
+                "slot KURMA-A",
+                demo::DONE,
+            ],
+        );
+        let file = File::open(disk.path()).unwrap();
+        let slots = slot::read(&FileReader::new(file).unwrap()).unwrap();
+        let tries = slots.iter().map(|slot| (slot.letter, slot.tries));
+        assert_eq!(tries.collect::<Vec<_>>(), [('b', 2), ('a', 0)]);
+    }
+}
+
 /// Attributes of no order: the loader takes the slot that `slot::read` puts first, and spends a try if it must.
 #[test]
 fn the_loader_chooses_as_the_library_says() {

@@ -4,8 +4,8 @@
 //! where it was found, and both checksums are right. The primary copy is taken, or else the backup at the
 //! disk's end.
 //!
-//! Writing is safe against a power cut at any time: the backup is written whole, entries then header, before
-//! the primary is touched. While the one is torn the other counts.
+//! Writing is safe against a power cut at any time: the other copy is written whole, entries then header, before
+//! the one that was taken is touched. While the one is torn the other counts.
 
 use iced_x86::code_asm::{byte_ptr, dword_ptr, eax, ebx, ecx, edi, edx, esi, word_ptr};
 
@@ -203,7 +203,7 @@ fn check_header(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
 /// The entries have changed: both copies are made from the one that was read. The other one's entries stay
 /// where its header says; where that does not count they go to their usual place.
 fn save_table(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
-    let [usual, known, swapped, failed] = e.labels();
+    let [usual, known, failed] = e.labels();
     e.place(shared.save_table)?;
     e.save(&ALL)?;
     e.a.mov(esi, var(ENTRIES))?;
@@ -262,16 +262,12 @@ fn save_table(e: &mut Emitter, shared: Shared, own: Private) -> Asm {
     e.a.mov(esi, ebx)?;
     e.a.call(own.seal)?;
 
-    // ESI is the one that was read, EDI the other. The backup's header is not in block 1.
-    e.a.cmp(dword_ptr(edi + MY_LBA), 1)?;
-    e.a.je(swapped)?;
+    // The one that was read stays whole until the other one is.
     e.a.mov(esi, edi)?;
-    e.a.mov(edi, ebx)?;
-    e.place(swapped)?;
     e.a.call(own.write_copy)?;
     e.a.test(eax, eax)?;
     e.a.jnz(failed)?;
-    e.a.mov(esi, edi)?;
+    e.a.mov(esi, ebx)?;
     e.a.call(own.write_copy)?;
     e.place(failed)?;
     e.restore(&ALL)?;

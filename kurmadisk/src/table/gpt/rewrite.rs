@@ -1,7 +1,7 @@
 //! A GPT on a disk changed in place.
 //!
 //! Both copies are made from the one that counts, with nothing of it changed but what has to be, and written so
-//! that at any time one copy is whole: the backup, entries then header, before the primary.
+//! that at any time one copy is whole: the other copy, entries then header, before the one that counts.
 
 use kurmadisk_formats::read_at::ReadAt;
 use kurmadisk_formats::write_at::DiskWrite;
@@ -119,7 +119,7 @@ impl Rewrite {
     /// What has to be written to a disk of so many bytes, in this order and each before the next.
     ///
     /// Fails when a part would not lie on the disk.
-    pub(in crate::table) fn writes(self, disk_len: u64) -> Result<[DiskWrite; 4], TableError> {
+    pub(in crate::table) fn writes(&self, disk_len: u64) -> Result<[DiskWrite; 4], TableError> {
         let place = |lba: u64, bytes: Vec<u8>| {
             let offset = lba.checked_mul(self.sector_size.bytes());
             let end = offset.and_then(|offset| offset.checked_add(bytes.len() as u64));
@@ -131,18 +131,19 @@ impl Rewrite {
                 }),
             }
         };
-        Ok([
-            place(self.backup_entries, self.entries.clone())?,
-            place(
-                self.backup,
-                self.sealed(self.backup, PRIMARY_LBA, self.backup_entries),
-            )?,
-            place(self.primary_entries, self.entries.clone())?,
-            place(
-                PRIMARY_LBA,
-                self.sealed(PRIMARY_LBA, self.backup, self.primary_entries),
-            )?,
-        ])
+        let copy = |own: u64, other: u64, entries: u64| {
+            let header = self.sealed(own, other, entries);
+            Ok::<_, TableError>([place(entries, self.entries.clone())?, place(own, header)?])
+        };
+        let primary = copy(PRIMARY_LBA, self.backup, self.primary_entries)?;
+        let backup = copy(self.backup, PRIMARY_LBA, self.backup_entries)?;
+        // What counts stays whole until the other copy is.
+        let [[first, second], [third, fourth]] = if self.from_primary {
+            [backup, primary]
+        } else {
+            [primary, backup]
+        };
+        Ok([first, second, third, fourth])
     }
 
     /// The sector of a header at `own`, with its checksums.
