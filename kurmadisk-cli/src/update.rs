@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kurmadisk::ImageOptions;
 use kurmadisk::formats::map::DiskMap;
-use kurmadisk::formats::update::{Done, Options, Way, bmap_path, plan_path, write};
+use kurmadisk::formats::update::{Done, Options, Way, Whole, bmap_path, plan_path, write};
 use serde_json::{Value, json};
 
 use crate::args::{UpdateArgs, WriteArgs};
@@ -69,6 +69,7 @@ pub fn run(
 pub fn describe(done: &Done) -> String {
     let written = text::size(done.written);
     match &done.way {
+        Way::Whole(Whole::Asked) => format!("{written} written\n"),
         Way::Whole(reason) => format!("made as a whole, {written} written: {reason}\n"),
         Way::Copy => format!("updated in a copy by reference: {written} written\n"),
         Way::InPlace => format!("updated in place: {written} written\n"),

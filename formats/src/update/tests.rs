@@ -30,9 +30,11 @@ const FORMATS: &[ImageFormat] = &[
     ImageFormat::VdiFixed,
     ImageFormat::Vmdk,
     ImageFormat::Qcow2,
+    ImageFormat::Qcow2V2,
     ImageFormat::Vhd,
     ImageFormat::VhdFixed,
     ImageFormat::Vhdx,
+    ImageFormat::VhdxFixed,
 ];
 
 /// A folder in memory where there is one: updates wait for the disk.

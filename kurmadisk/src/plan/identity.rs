@@ -17,31 +17,38 @@ const NAMESPACE: Uuid = uuid!("b6a0f3b0-6d1f-5c57-9a52-3c0ad7d5b3f1");
 /// digest of the plan, which is the description and every entry's name, type, size, holes, mode, owner,
 /// time, flags and extended attributes. Content does not count; who wants it to gives its digest as the seed.
 #[derive(Debug)]
-pub(super) struct Identity(Uuid);
+pub(super) struct Identity {
+    image: Uuid,
+    /// The same without the trees: what a change of a file should not change.
+    steady: Uuid,
+}
 
 impl Identity {
     pub fn new(spec: &ImageSpec, disk: &Disk, trees: &PartitionTrees) -> Self {
         let mut hash = Sha256::new();
         hash.update(describe(spec, disk));
+        let steady = over(disk, &hash.clone().finalize());
         for tree in trees.iter().flatten() {
             hash.update(tree::digest(tree));
         }
-        let mut name = Vec::new();
-        for part in [disk.name.as_bytes(), disk.seed.as_bytes(), &hash.finalize()] {
-            name.extend_from_slice(&(part.len() as u64).to_le_bytes());
-            name.extend_from_slice(part);
-        }
-        Self(Uuid::new_v5(&NAMESPACE, &name))
+        let image = over(disk, &hash.finalize());
+        Self { image, steady }
     }
 
     /// The image's own.
     pub fn image(&self) -> Uuid {
-        self.0
+        self.image
     }
 
     /// The identifier of the part called `what`.
     pub fn derive(&self, what: &str) -> Uuid {
-        Uuid::new_v5(&self.0, what.as_bytes())
+        Uuid::new_v5(&self.image, what.as_bytes())
+    }
+
+    /// What is no identifier, but is derived too; the same whatever the trees hold, so that an image of changed
+    /// trees is laid out alike.
+    pub fn derive_steady(&self, what: &str) -> Uuid {
+        Uuid::new_v5(&self.steady, what.as_bytes())
     }
 
     /// The GUID of partition `number`.
@@ -54,6 +61,16 @@ impl Identity {
         let [a, b, c, d, ..] = *self.derive(what).as_bytes();
         u32::from_le_bytes([a, b, c, d]).max(1)
     }
+}
+
+/// A UUID over the image's name, its seed, and a digest.
+fn over(disk: &Disk, digest: &[u8]) -> Uuid {
+    let mut name = Vec::new();
+    for part in [disk.name.as_bytes(), disk.seed.as_bytes(), digest] {
+        name.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        name.extend_from_slice(part);
+    }
+    Uuid::new_v5(&NAMESPACE, &name)
 }
 
 /// The keys of a hash tree; nothing for a partition without one.

@@ -310,7 +310,9 @@ impl Context<'_> {
         let given = |uuid: &Option<Located<Uuid>>| uuid.as_ref().map(|uuid| uuid.value);
         let derived = |what: &str| self.identity.derive(&format!("{what} {number}"));
         let uuid = given(&spec.uuid).unwrap_or_else(|| derived("filesystem"));
-        let hash_seed = given(&spec.hash_seed).unwrap_or_else(|| derived("hash seed"));
+        // Another seed could give large directories other lengths, and move all that lies behind them.
+        let steady = || self.identity.derive_steady(&format!("hash seed {number}"));
+        let hash_seed = given(&spec.hash_seed).unwrap_or_else(steady);
         let mut options = Ext4Options::new(uuid, hash_seed);
         options.label = self.label();
         options.time = self.disk.time;
