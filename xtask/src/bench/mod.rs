@@ -12,6 +12,7 @@
 //! | [`convert`] | V: from one format to another |
 //! | [`archives`] | I: an initrd, and a container's image |
 //! | [`several`] | several formats from one read |
+//! | [`update`] | an image brought up to date |
 //! | [`ours`], [`tools`], [`rivals`], [`floor`] | the programs |
 //! | [`inputs`] | what they read |
 //! | [`job`], [`timing`] | one thing that is timed, and its times |
@@ -36,6 +37,7 @@ mod system;
 mod timing;
 mod tools;
 mod trees;
+mod update;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -248,6 +250,7 @@ fn part(setting: &Setting, root: &DebianRoot, workloads: &[Workload]) -> Outcome
                 if !setting.quick {
                     whole.add(system::threads(setting, root)?);
                     whole.add(several::part(setting, root)?);
+                    whole.add(update::part(setting, root)?);
                 }
             }
             Workload::K => whole.add(system::kurmaos(setting, root)?),
