@@ -1,4 +1,4 @@
-//! The recipes of KurmaOS's containers, of programs that stand for the real ones.
+//! The containers of KurmaOS, as its manifest describes them, of programs that stand for the real ones.
 
 use std::fs;
 use std::path::Path;
@@ -6,11 +6,13 @@ use std::path::Path;
 use kurmadisk::formats::error::chain;
 use kurmadisk_fixtures::oracle::{self, Appc, actool_validate};
 use kurmadisk_fixtures::workspace_root;
-use kurmadisk_os::aci::{AciSpecs, render};
+use kurmadisk_os::aci::{AciSpec, render};
+use kurmadisk_os::manifest::Manifest;
 
 use super::support::{files, read, run};
 
-const PROGRAMS: [&str; 14] = [
+/// Programs of a base system.
+const PROGRAMS: [&str; 12] = [
     "busybox",
     "cgpt",
     "cni-netplugin-setup",
@@ -18,8 +20,6 @@ const PROGRAMS: [&str; 14] = [
     "cni/host-local",
     "cni/loopback",
     "kexec",
-    "kurma-api",
-    "kurma-cli",
     "kurma-upgrader",
     "stager-container-init",
     "stager-container-main",
@@ -27,10 +27,23 @@ const PROGRAMS: [&str; 14] = [
     "udevd",
 ];
 
-/// What an earlier step of a whole build would have made.
-fn earlier(folder: &Path) {
+/// A copy of the manifest and of what it reads, with what earlier steps of a whole build would have made.
+fn copy(folder: &Path) {
+    let target = folder.as_os_str();
+    let arguments = [
+        "-r".as_ref(),
+        "aci".as_ref(),
+        "kurmaos.toml".as_ref(),
+        target,
+    ];
+    run(workspace_root(), "cp", &arguments);
+
     for program in PROGRAMS {
         files(&folder.join("components"), &[(program, program)]);
+    }
+    for component in ["kurma-api", "kurma-cli"] {
+        let made = folder.join("output/components").join(component);
+        files(&made, &[(component, component)]);
     }
     files(
         &folder.join("base/udev"),
@@ -53,7 +66,7 @@ fn earlier(folder: &Path) {
     fs::create_dir(system.join("dev")).unwrap();
     fs::rename(system.join("dev-null"), system.join("dev/null")).unwrap();
     run(&system, "tar", &["-czf", "../base/buildroot.tar.gz", "."]);
-    fs::create_dir(folder.join("output")).unwrap();
+    fs::create_dir(folder.join("output/aci")).unwrap();
     files(
         &folder.join("init"),
         &[("bzImage", "kernel"), ("initrd", "initrd")],
@@ -63,6 +76,14 @@ fn earlier(folder: &Path) {
         "tar",
         &["-czf", "../output/kurma-init.tar.gz", "bzImage", "initrd"],
     );
+}
+
+/// The images of the manifest, in their order.
+fn images(folder: &Path) -> Vec<AciSpec> {
+    let manifest = Manifest::from_file(&folder.join("kurmaos.toml"), None);
+    manifest
+        .unwrap_or_else(|error| panic!("{}", chain(&error)))
+        .acis
 }
 
 /// A manifest without isolators that are Kurma's own, which actool refuses.
@@ -81,21 +102,15 @@ fn without_isolators(text: &str) -> String {
 #[test]
 fn every_recipe_becomes_an_image() {
     let folder = tempfile::tempdir().unwrap();
-    earlier(folder.path());
-    run(
-        workspace_root(),
-        "cp",
-        &["-r".as_ref(), "aci".as_ref(), folder.path().as_os_str()],
-    );
-    let specs = AciSpecs::from_file(&folder.path().join("aci/recipes.toml"));
-    let specs = specs.unwrap_or_else(|error| panic!("{}", chain(&error)));
+    copy(folder.path());
+    let specs = images(folder.path());
     assert_eq!(specs.len(), 8);
     for spec in &specs {
         let name = &spec.name.as_ref().unwrap().value;
         for input in spec.inputs() {
             assert!(input.exists(), "{}", input.display());
         }
-        let out = folder.path().join(format!("output/{name}.aci"));
+        let out = folder.path().join(format!("output/aci/{name}.aci"));
         let report = spec
             .build(&out)
             .unwrap_or_else(|error| panic!("{}", chain(&error)));
@@ -116,7 +131,7 @@ fn every_recipe_becomes_an_image() {
             verdict.notes
         );
     }
-    let image = |name: &str| read(&folder.path().join(format!("output/{name}.aci")));
+    let image = |name: &str| read(&folder.path().join(format!("output/aci/{name}.aci")));
     let tree = render(&image("console"), &[image("busybox")]).unwrap();
     let has = |path: &str| tree.lookup(path.as_bytes()).is_some();
     assert!(has("usr/bin/kurma-cli") && has("bin/sh") && has("dev") && has("start.sh"));
@@ -128,22 +143,17 @@ fn every_recipe_becomes_an_image() {
 #[test]
 fn the_specifications_own_program_takes_them_without_kurmas_isolators() {
     let folder = tempfile::tempdir().unwrap();
-    earlier(folder.path());
-    run(
-        workspace_root(),
-        "cp",
-        &["-r".as_ref(), "aci".as_ref(), folder.path().as_os_str()],
-    );
+    copy(folder.path());
     for entry in fs::read_dir(folder.path().join("aci")).unwrap() {
         let path = entry.unwrap().path().join("manifest.yaml");
         if let Ok(text) = fs::read_to_string(&path) {
             fs::write(&path, without_isolators(&text)).unwrap();
         }
     }
-    let specs = AciSpecs::from_file(&folder.path().join("aci/recipes.toml")).unwrap();
+    let specs = images(folder.path());
     for spec in &specs {
         let name = &spec.name.as_ref().unwrap().value;
-        let out = folder.path().join(format!("output/{name}.aci"));
+        let out = folder.path().join(format!("output/aci/{name}.aci"));
         let report = spec
             .build(&out)
             .unwrap_or_else(|error| panic!("{}", chain(&error)));
