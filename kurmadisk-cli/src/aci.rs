@@ -39,10 +39,20 @@ fn build(args: &AciBuildArgs) -> Result<String, Box<dyn Error>> {
     for (spec, out) in &jobs {
         Inputs::paths(spec.inputs()).check(out)?;
     }
+    let is_new = !args.output.exists();
     if args.spec.is_some() {
         let made = std::fs::create_dir_all(&args.output);
         made.map_err(|error| format!("cannot make {}: {error}", args.output.display()))?;
     }
+    let built = build_all(jobs, args);
+    if built.is_err() && args.spec.is_some() && is_new {
+        // One that holds something stays.
+        let _ = std::fs::remove_dir(&args.output);
+    }
+    built
+}
+
+fn build_all(jobs: Vec<Job>, args: &AciBuildArgs) -> Result<String, Box<dyn Error>> {
     let mut said = String::new();
     let mut reports = Vec::new();
     for (spec, out) in jobs {
@@ -295,7 +305,7 @@ fn render(args: &AciRenderArgs) -> Result<String, Box<dyn Error>> {
         let lost = report.owners_lost;
         writeln!(
             said,
-            "{lost} belong to another user than in the image; only root may give files away"
+            "{lost} belong to another user than in the image, without set-user-ID; only root may give files away"
         )?;
     }
     if report.attributes_lost > 0 {

@@ -3,7 +3,10 @@
 mod common;
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 
 use common::kurmadisk;
 use serde_json::Value;
@@ -132,6 +135,17 @@ format = "oci"
         (code, error.as_str()),
         (1, "kurmadisk: images.toml has no image called three\n")
     );
+    let outside = images.replace("two", "../two");
+    fs::write(folder.path().join("outside.toml"), outside).unwrap();
+    let (code, _, error) = run(folder.path(), "aci build --spec outside.toml -o out");
+    assert_eq!(code, 1);
+    let said = "kurmadisk: outside.toml:8:8: name: \"../two\": it becomes the name of files";
+    assert!(error.starts_with(said), "{error}");
+    // A folder that was made for images of which none can be is gone again.
+    fs::remove_file(folder.path().join("program")).unwrap();
+    let (code, _, _) = run(folder.path(), "aci build --spec images.toml -o none one");
+    assert_eq!(code, 1);
+    assert!(!folder.path().join("none").exists());
     let (code, _, _) = run(
         folder.path(),
         "aci build --spec images.toml --manifest a -o out",
@@ -188,4 +202,36 @@ fn errors_are_one_line_and_leave_nothing() {
             "{line}"
         );
     }
+}
+
+#[test]
+fn who_may_not_give_files_away_gets_none_that_run_as_another() {
+    let folder = bench();
+    let image = r#"
+[[aci]]
+name = "su"
+manifest = { name = "example.com/su" }
+files = [{ path = "/su", text = "su", mode = "4555", uid = 1234 }]
+override = [{ path = "/su", xattrs = { "user.origin" = "image" } }]
+"#;
+    fs::write(folder.path().join("image.toml"), image).unwrap();
+    let (code, _, error) = run(folder.path(), "aci build --spec image.toml -o .");
+    assert_eq!((code, error.as_str()), (0, ""));
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    // Whoever runs the tests may be root, who may give files away.
+    let program = folder.path().join("kurmadisk");
+    fs::copy(env!("CARGO_BIN_EXE_kurmadisk"), &program).unwrap();
+    let mut command = Command::new(&program);
+    command.current_dir(folder.path());
+    if fs::metadata("/proc/self").unwrap().uid() == 0 {
+        command.uid(65534).gid(65534);
+    }
+    command.args(["aci", "render", "su.aci", "-o", "tree", "--json"]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["attributes_lost"], 0);
+    assert_eq!(report["owners_lost"], 2);
+    let found = fs::metadata(folder.path().join("tree/su")).unwrap();
+    assert_eq!(found.mode() & 0o7777, 0o555);
 }

@@ -230,6 +230,10 @@ fn what_is_wrong_in_a_manifest_is_told_with_its_place() {
         twice,
         "kurmaos.toml:4:8: name: another aci is called \"a\" too",
     );
+    refused(
+        "[[aci]]\nname = \"../a\"\n",
+        "kurmaos.toml:2:8: name: \"../a\": it becomes the name of files",
+    );
     let circle = "[[aci]]\nname = \"a\"\ndependencies = [\"@aci:b\"]\n[[aci]]\nname = \"b\"\ndependencies = [\"@aci:a\"]\n";
     refused(
         circle,

@@ -1,6 +1,8 @@
 //! Components built by real compilers.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
@@ -339,4 +341,37 @@ fn an_output_that_is_not_made_is_named() {
     let error = refused(build(&place).arg("--quiet"));
     assert!(error.contains("made no file bin/great"), "{error}");
     assert_eq!(place.outputs(), [""; 0]);
+}
+
+#[test]
+fn the_copy_has_what_git_knows_whatever_its_name_and_one_time() {
+    let place = Workplace::new(&[]);
+    let source = project(&place);
+    let odd = OsStr::from_bytes(b"odd \xff name\n");
+    fs::write(source.join(odd), "").unwrap();
+    let tells = "[[component]]\nname = \"list\"\nsource = \"project\"\nversion = \"1\"\noutputs = [\"names\", \"times\"]\n\
+                 command = [\"sh\", \"-c\", \"stat -c %Y * >../times; ls -1 >../names; mv ../times ../names .\"]\n";
+    manifest(&place, tells);
+    let mut command = build(&place);
+    // As in a hook of another repository's.
+    let other = place.path().join("other");
+    fs::create_dir(&other).unwrap();
+    git(&other, &["init", "--quiet"]);
+    said(command.env("GIT_DIR", other.join(".git")));
+    let names = fs::read(place.output("list/names")).unwrap();
+    assert_eq!(names, b"LICENSE\nMakefile\ngreet.c\nodd \xff name\n\n");
+    let times = fs::read_to_string(place.output("list/times")).unwrap();
+    assert_eq!(times, format!("{TIME}\n").repeat(4));
+}
+
+#[test]
+fn a_place_that_is_taken_leaves_nothing_of_a_build() {
+    let place = Workplace::new(&[]);
+    project(&place);
+    manifest(&place, GREET);
+    let tarball = "greet-v1.2-linux-amd64.tar.gz";
+    write(&place.output(tarball).join("file"), "in the way");
+    let error = refused(build(&place).arg("--quiet"));
+    assert!(error.contains(tarball), "{error}");
+    assert_eq!(place.outputs(), [tarball]);
 }

@@ -14,6 +14,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::file::{NO_NAME, is_name};
+
 /// An image to be built. Paths in a file are relative to its folder.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -174,7 +176,7 @@ named!(
 impl AciSpecs {
     /// Reads the tables `[[aci]]` of a file; relative paths become relative to its folder.
     ///
-    /// Fails when two have one name, or one has none.
+    /// Fails when two have one name, or one has none that can be a file's.
     pub fn from_file(path: &Path) -> Result<Vec<AciSpec>, SpecError> {
         let document = Document::from_file(path)?;
         let mut specs = document.parse::<Self>()?.aci;
@@ -191,6 +193,12 @@ impl AciSpecs {
                     reason: format!("aci: number {} has no name; give it one", index + 1),
                 });
             };
+            if !is_name(&name.value) {
+                return Err(SpecError::Syntax {
+                    place: name.place.clone(),
+                    reason: format!("name: {:?}: {NO_NAME}", name.value),
+                });
+            }
             if !seen.insert(&name.value) {
                 return Err(SpecError::Syntax {
                     place: name.place.clone(),

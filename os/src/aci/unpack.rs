@@ -13,7 +13,8 @@ use thiserror::Error;
 pub struct UnpackReport {
     /// Names in the folder.
     pub entries: usize,
-    /// Those whose owner is another one than it should be, since only root may give files away.
+    /// Those whose owner is another one than it should be, since only root may give files away. They don't run as their
+    /// owner or group, whatever their mode says.
     pub owners_lost: usize,
     /// Extended attributes and file flags that the folder's file system, or who writes there, can't have.
     pub attributes_lost: usize,
@@ -140,6 +141,9 @@ mod host {
 
     use super::{UnpackError, UnpackReport};
 
+    /// The bits of a mode by which a program runs as its file's owner or group.
+    const SET_ID: u32 = 0o6000;
+
     /// A folder that is being written.
     struct Writer<'t> {
         tree: &'t Tree,
@@ -225,18 +229,18 @@ mod host {
             })
         }
 
-        /// Owner, mode, attributes and time, in the order in which they survive one another.
+        /// Owner, attributes, mode and time, in the order in which they survive one another.
         fn describe(&mut self, name: &Path, node: &Node) -> io::Result<()> {
             let path = self.folder.join(name);
             let meta = &node.meta;
+            let mut mode = u32::from(meta.mode);
             match lchown(&path, Some(meta.uid), Some(meta.gid)) {
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                     self.report.owners_lost += 1;
+                    // Everybody could run it as whoever unpacks an image.
+                    mode &= !SET_ID;
                 }
                 done => done?,
-            }
-            if !matches!(node.kind, NodeKind::Symlink(_)) {
-                fs::set_permissions(&path, Permissions::from_mode(meta.mode.into()))?;
             }
             for (name, value) in meta.xattrs.iter() {
                 match lsetxattr(&path, name, value, XattrFlags::empty()) {
@@ -245,6 +249,10 @@ mod host {
                     }
                     done => done?,
                 }
+            }
+            // Behind the attributes: those of a file that is read-only can't be set.
+            if !matches!(node.kind, NodeKind::Symlink(_)) {
+                fs::set_permissions(&path, Permissions::from_mode(mode))?;
             }
             // A file that can't be changed couldn't be moved to its place either.
             self.report.attributes_lost += usize::from(meta.flags != FileFlags::NONE);

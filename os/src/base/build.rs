@@ -34,10 +34,6 @@ impl StagePlan {
             Stage::Stage3 | Stage::Stage4 => (Some(self.image_id()?), BTreeMap::new()),
             Stage::Kernel => (None, self.exported()?),
         };
-        for name in files.keys() {
-            let to = self.out().join(name);
-            fs::rename(self.partial().join(name), &to).map_err(BaseError::file(&to))?;
-        }
         let record = Record {
             stage: self.stage,
             engine: self.engine,
@@ -50,7 +46,12 @@ impl StagePlan {
             id,
             files,
         };
-        self.write(&record)?;
+        let written = self.partial().join("record");
+        file::write_json(&written, &record).map_err(BaseError::file(&self.record_file()))?;
+        let names = record.files.keys();
+        let moves = names.map(|name| (self.partial().join(name), self.out().join(name)));
+        let moves: Vec<_> = moves.chain([(written, self.record_file())]).collect();
+        file::move_all(&moves).map_err(|(path, source)| BaseError::File { path, source })?;
         Ok(record)
     }
 
@@ -96,14 +97,6 @@ impl StagePlan {
         (record.tag.as_ref() == Some(&self.from))
             .then_some(record.id)
             .flatten()
-    }
-
-    fn write(&self, record: &Record) -> Result<(), BaseError> {
-        let path = self.record_file();
-        let failed = |error: io::Error| BaseError::file(&path)(error);
-        let mut text = serde_json::to_vec_pretty(record).map_err(|error| failed(error.into()))?;
-        text.push(b'\n');
-        file::write(&path, &text).map_err(failed)
     }
 }
 

@@ -71,7 +71,7 @@ impl ComponentPlan {
         let (within, go_path) = self.place_in_scratch();
         let copy = scratch.join(&within);
         let copied = fs::create_dir_all(&copy)
-            .and_then(|()| source::copy(&original.value, &self.files, &copy));
+            .and_then(|()| source::copy(&original.value, &self.files, &copy, self.time));
         copied.map_err(ComponentError::file(name, &original.value))?;
         let ran = match self.spec.place {
             Where::Local => self.run_here(scratch, &copy, go_path, runner),

@@ -6,9 +6,10 @@ use super::PLATFORM;
 use super::build::Workshop;
 use super::error::ComponentError;
 use super::source;
-use super::spec::{ComponentSpec, Where, file_name, is_name};
+use super::spec::{ComponentSpec, Where, file_name};
 use super::toolchain::Order;
 use crate::digest::{Detail, Digest, Inputs};
+use crate::file::is_name;
 use crate::run::Runner;
 
 /// The time of what has none, in seconds since 1970.

@@ -1,19 +1,30 @@
 //! The files of a source, its version and its time.
 
-use std::ffi::OsString;
-use std::fs;
+use std::ffi::OsStr;
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use crate::run::{Program, RunError, Runner};
 
 /// What git keeps its own files in: a folder, or a file that says where.
 const GIT: &str = ".git";
 
+/// Variables that name a repository, as git sets them for its hooks: they would be asked in place of the source.
+const REPOSITORY: [&str; 5] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_PREFIX",
+];
+
 /// Runs git in a source; it reads no other repository's variables.
 fn git(source: &Path) -> Program {
-    Program::new("git").arg("-C").arg(source)
+    let git = Program::new("git").without(REPOSITORY);
+    git.arg("-C").arg(source)
 }
 
 /// What `git describe` says, with `-dirty` if a file is changed.
@@ -38,11 +49,13 @@ pub(super) fn files(source: &Path, runner: &mut Runner) -> io::Result<Vec<PathBu
         "--exclude-standard",
     ]);
     let mut files = Vec::new();
-    match runner.output(&list) {
+    match runner.output_bytes(&list) {
         Ok(names) if !names.is_empty() => {
-            let names = names.split_terminator('\0').map(str::to_owned);
-            for name in names.map(|name| PathBuf::from(OsString::from_vec(name.into_bytes()))) {
-                add(source, &name, &mut files)?;
+            for name in names
+                .split(|byte| *byte == 0)
+                .filter(|name| !name.is_empty())
+            {
+                add(source, Path::new(OsStr::from_bytes(name)), &mut files)?;
             }
         }
         _ => add(source, Path::new(""), &mut files)?,
@@ -77,8 +90,11 @@ fn add(source: &Path, name: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     }
 }
 
-/// Copies the files with their modes; symbolic links stay links.
-pub(super) fn copy(source: &Path, files: &[PathBuf], to: &Path) -> io::Result<()> {
+/// Copies the files with their modes; symbolic links stay links. All get one time, in seconds since 1970: `make` would
+/// take what is copied first for older than what it was made from.
+pub(super) fn copy(source: &Path, files: &[PathBuf], to: &Path, time: i64) -> io::Result<()> {
+    let time =
+        u64::try_from(time).map_or(UNIX_EPOCH, |time| UNIX_EPOCH + Duration::from_secs(time));
     for name in files {
         let (from, to) = (source.join(name), to.join(name));
         if let Some(folder) = to.parent() {
@@ -89,6 +105,7 @@ pub(super) fn copy(source: &Path, files: &[PathBuf], to: &Path) -> io::Result<()
             std::os::unix::fs::symlink(fs::read_link(&from)?, &to)?;
         } else if found.is_file() {
             fs::copy(&from, &to)?;
+            File::open(&to)?.set_modified(time)?;
         } else {
             let reason = format!("{} is no file, folder or link", from.display());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ComponentError;
 use super::toolchain::Toolchain;
+use crate::file::{NO_NAME, is_name};
 
 /// Where a component is built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,8 +89,7 @@ impl ComponentSpec {
     pub fn check(&self) -> Result<(), ComponentError> {
         let name = &self.name;
         if !is_name(&name.value) {
-            let reason = "it becomes the name of files: letters, digits, `-`, `_`, `+` and `.`";
-            return Err(self.fault("name", &name.place, reason));
+            return Err(self.fault("name", &name.place, NO_NAME));
         }
         self.check_outputs()?;
         match (&self.source, &self.prebuilt) {
@@ -178,11 +178,6 @@ impl ComponentSpec {
 /// The last part of an output's path.
 pub(super) fn file_name(output: &str) -> &str {
     output.rsplit('/').next().unwrap_or(output)
-}
-
-pub(super) fn is_name(name: &str) -> bool {
-    let fine = |c: char| c.is_ascii_alphanumeric() || "-_+.~".contains(c);
-    !name.is_empty() && !name.starts_with(['.', '-']) && name.chars().all(fine)
 }
 
 /// Whether a path is relative and leads into folders only.

@@ -110,12 +110,6 @@ pub(super) fn keep(
         let (size, sha256) = digest::file(at).map_err(ComponentError::digest(name))?;
         files.insert(key(plan, to), FileRecord { size, sha256 });
     }
-    remove_last(plan);
-    let folder = plan.folder();
-    fs::create_dir_all(&folder).map_err(failed(&folder))?;
-    for (at, to) in &moves {
-        fs::rename(at, to).map_err(failed(to))?;
-    }
     let record = ComponentRecord {
         name: name.clone(),
         version: plan.version.clone(),
@@ -123,13 +117,14 @@ pub(super) fn keep(
         command: plan.command.clone(),
         files,
     };
-    let path = record_file(plan);
-    let text = serde_json::to_vec_pretty(&record).map_err(io::Error::from);
-    let written = text.and_then(|mut text| {
-        text.push(b'\n');
-        file::write(&path, &text)
-    });
-    written.map_err(failed(&path))?;
+    let written = scratch.join("record");
+    file::write_json(&written, &record).map_err(failed(&record_file(plan)))?;
+    moves.push((written, record_file(plan)));
+    remove_last(plan);
+    let folder = plan.folder();
+    // Gone again if nothing comes to lie in it.
+    let _folder = file::Folder::create(&folder).map_err(failed(&folder))?;
+    file::move_all(&moves).map_err(|(path, error)| failed(&path)(error))?;
     Ok(built(plan, record, false))
 }
 

@@ -11,6 +11,7 @@ use super::reference;
 use crate::aci::AciSpec;
 use crate::base::BaseSpec;
 use crate::component::ComponentSpec;
+use crate::file::{NO_NAME, is_name};
 use crate::initrd::InitrdSpec;
 
 /// A whole system. Paths are relative to the manifest's folder.
@@ -180,6 +181,15 @@ impl Manifest {
                     reason,
                 });
             }
+        }
+        let acis = self.acis.iter().filter_map(|aci| aci.name.as_ref());
+        let bundle = self.bundle.iter().filter_map(|bundle| bundle.name.as_ref());
+        if let Some(name) = acis.chain(bundle).find(|name| !is_name(&name.value)) {
+            return Err(ManifestError::Value {
+                place: name.place.clone(),
+                key: "name",
+                reason: format!("{:?}: {NO_NAME}", name.value),
+            });
         }
         twice("aci", self.acis.iter().filter_map(|aci| aci.name.as_ref()))?;
         let without_disk = |place: &Place, key| {

@@ -9,6 +9,7 @@ pub struct Program {
     pub(super) name: OsString,
     pub(super) args: Vec<OsString>,
     pub(super) env: Vec<(OsString, OsString)>,
+    pub(super) unset: Vec<OsString>,
     pub(super) folder: Option<PathBuf>,
 }
 
@@ -19,6 +20,7 @@ impl Program {
             name: name.into(),
             args: Vec::new(),
             env: Vec::new(),
+            unset: Vec::new(),
             folder: None,
         }
     }
@@ -41,6 +43,13 @@ impl Program {
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Without variables of the environment.
+    #[must_use]
+    pub fn without<S: Into<OsString>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.unset.extend(names.into_iter().map(Into::into));
         self
     }
 

@@ -97,21 +97,27 @@ impl<'a> Runner<'a> {
 
     /// What a program prints, which must end as a success. Its standard error goes to an error only.
     pub fn output(&mut self, program: &Program) -> Result<String, RunError> {
+        String::from_utf8(self.output_bytes(program)?).map_err(|_| RunError::NoText {
+            command: program.line(),
+        })
+    }
+
+    /// The same where it need not be text, as names of files are none.
+    pub fn output_bytes(&mut self, program: &Program) -> Result<Vec<u8>, RunError> {
         let child = self.start(program, Stdio::piped(), Stdio::piped())?;
         let output = child.wait_with_output();
         let output = output.map_err(|source| cannot(program, source))?;
-        let command = program.line();
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
             let lines: Vec<_> = said.lines().map(str::to_owned).collect();
             let last = lines.len().saturating_sub(TAIL);
             return Err(RunError::Failed {
-                command,
+                command: program.line(),
                 status: output.status.to_string(),
                 tail: lines[last..].to_vec(),
             });
         }
-        String::from_utf8(output.stdout).map_err(|_| RunError::NoText { command })
+        Ok(output.stdout)
     }
 
     fn start(&self, program: &Program, out: Stdio, error: Stdio) -> Result<Child, RunError> {
@@ -119,11 +125,13 @@ impl<'a> Runner<'a> {
             let program = program.name.to_string_lossy().into_owned();
             return Err(RunError::Missing { program });
         };
+        let environment = self.environment.0.iter();
+        let environment = environment.filter(|(name, _)| !program.unset.contains(name));
         let mut command = Command::new(path);
         command
             .args(&program.args)
             .env_clear()
-            .envs(&self.environment.0)
+            .envs(environment)
             .envs(program.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(out)
