@@ -112,11 +112,11 @@ fn add_options(args: &InitrdBuildArgs, spec: &mut InitrdSpec) -> Result<(), Box<
     Ok(())
 }
 
-/// A file that can be run on the host can be run in the initrd.
+/// A file that can be run on the host can be run in the initrd. All else of its mode is whoever's that made it.
 fn mode_of(path: &Path) -> Option<Located<kurmadisk::spec::Mode>> {
     let stat = kurmadisk::formats::host::stat(path).ok()?;
-    let mode = kurmadisk::spec::Mode(stat.mode);
-    Some(Located::by_option("--file", mode))
+    let mode = kurmadisk::spec::Mode(0o755);
+    (stat.mode & 0o111 != 0).then(|| Located::by_option("--file", mode))
 }
 
 fn options(args: &InitrdWriteArgs) -> BuildOptions {

@@ -142,6 +142,12 @@ pub enum SysrootError {
         /// The sysroot.
         sysroot: String,
     },
+    /// A script is run by a script, and so on.
+    #[error("{path} is run by too many scripts, each by the next one; Linux would not run it")]
+    Scripts {
+        /// The last of them that was looked at.
+        path: String,
+    },
     /// A text has more bytes than such a text has.
     #[error("{path} of the sysroot {sysroot} has {len} bytes, more than such a file has")]
     Long {
@@ -241,8 +247,10 @@ pub enum ModuleError {
         /// The kernel's release.
         release: String,
     },
-    /// Modules need one another in a circle.
-    #[error("module {module} needs itself, by way of others; its kernel's modules are damaged")]
+    /// Modules need one another in a circle, or in a chain that is too long.
+    #[error(
+        "module {module} needs itself by way of others, or far too many of them; its kernel's modules are damaged"
+    )]
     Circle {
         /// One of them.
         module: String,

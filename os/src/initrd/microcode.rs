@@ -12,6 +12,7 @@ use kurmadisk::spec::Located;
 use kurmadisk::tree::{Metadata, Timestamp, Tree};
 
 use super::error::{ArchiveError, InitrdError, SysrootError};
+use super::sysroot::shown;
 
 const KEY: &str = "microcode";
 
@@ -84,7 +85,7 @@ pub(super) fn tree(
     for vendor in [Vendor::Amd, Vendor::Intel] {
         let files = std::mem::take(&mut found[vendor as usize]);
         if !files.is_empty() {
-            let content = joined(files).map_err(ArchiveError::from)?;
+            let content = joined(&files, vendor)?;
             tree.place_file(vendor.path(), meta(0o644), content)?;
         }
     }
@@ -119,8 +120,14 @@ fn vendor(content: &DiskMap, path: &Path) -> Result<Option<Vendor>, InitrdError>
     Ok(Vendor::of(start))
 }
 
-fn joined(files: Vec<DiskMap>) -> Result<DiskMap, kurmadisk::formats::error::MapError> {
-    let mut map = MapBuilder::new(files.iter().map(DiskMap::len).sum());
+fn joined(files: &[DiskMap], vendor: Vendor) -> Result<DiskMap, ArchiveError> {
+    let lengths = files.iter().map(DiskMap::len);
+    let len = lengths.fold(0, u64::saturating_add);
+    if len > u32::MAX.into() {
+        let path = shown(vendor.path());
+        return Err(ArchiveError::Large { path, len });
+    }
+    let mut map = MapBuilder::new(len);
     let mut start = 0;
     for file in files {
         for mut extent in file.extents().iter().cloned() {
@@ -129,5 +136,5 @@ fn joined(files: Vec<DiskMap>) -> Result<DiskMap, kurmadisk::formats::error::Map
         }
         start += file.len();
     }
-    map.finish()
+    Ok(map.finish()?)
 }

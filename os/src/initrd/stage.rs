@@ -13,6 +13,9 @@ use super::elf::{Closure, Program, Resolver};
 use super::error::{InitrdError, SysrootError};
 use super::sysroot::{FoundKind, MOST_LINKS, Sysroot, parts, shown, split, target_of};
 
+/// Scripts of which each runs the one before, as far as Linux follows them.
+const MOST_SCRIPTS: usize = 4;
+
 /// An initrd's tree, and the system that it takes from.
 pub(super) struct Stage<'a> {
     pub(super) tree: Tree,
@@ -95,12 +98,18 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// Gives what is at `target` a second name.
+    /// Gives what is at `target` a second name, in place of what came from elsewhere.
     pub(super) fn hard_link(&mut self, path: &[u8], target: &[u8]) -> Result<(), InitrdError> {
         let to = self.slot(target)?;
         let node = self.tree.child(to.dir, &to.name);
         let node = node.ok_or_else(|| self.missing(target))?;
         let slot = self.slot(path)?;
+        let is_new = self.named.insert((slot.dir, slot.name.clone()));
+        let there = self.tree.child(slot.dir, &slot.name);
+        let is_file = |node| !matches!(self.tree.node(node).kind, NodeKind::Directory(_)) && is_new;
+        if there.is_some_and(|there| there != node && is_file(there)) {
+            self.tree.remove(slot.dir, &slot.name);
+        }
         Ok(self.tree.link(slot.dir, &slot.name, node)?)
     }
 
@@ -117,7 +126,7 @@ impl<'a> Stage<'a> {
             path: &clean,
             content: &content,
         };
-        self.needs(&program, opened)?;
+        self.needs(&program, opened, 0)?;
         self.put(path, meta, NodeKind::File(content))
     }
 
@@ -126,6 +135,16 @@ impl<'a> Stage<'a> {
         &mut self,
         path: &[u8],
         opened: &[Vec<u8>],
+    ) -> Result<(), InitrdError> {
+        self.installed(path, opened, 0)
+    }
+
+    /// The same for what runs a script, which may be one itself.
+    fn installed(
+        &mut self,
+        path: &[u8],
+        opened: &[Vec<u8>],
+        scripts: usize,
     ) -> Result<(), InitrdError> {
         self.install(path)?;
         let Some(found) = self.sysroot.find(path)? else {
@@ -136,10 +155,15 @@ impl<'a> Stage<'a> {
             path: &found.path,
             content: &content,
         };
-        self.needs(&program, opened)
+        self.needs(&program, opened, scripts)
     }
 
-    fn needs(&mut self, program: &Program<'_>, opened: &[Vec<u8>]) -> Result<(), InitrdError> {
+    fn needs(
+        &mut self,
+        program: &Program<'_>,
+        opened: &[Vec<u8>],
+        scripts: usize,
+    ) -> Result<(), InitrdError> {
         if let Some(interpreter) = interpreter_of_script(program.content) {
             let interpreter = interpreter.map_err(|error| {
                 let path = shown(program.path).into();
@@ -148,10 +172,14 @@ impl<'a> Stage<'a> {
                     source: error,
                 }
             })?;
-            return match self.lookup(&interpreter) {
-                Some(_) => Ok(()),
-                None => self.install_program(&interpreter, &[]),
-            };
+            if self.lookup(&interpreter).is_some() {
+                return Ok(());
+            }
+            if scripts == MOST_SCRIPTS {
+                let path = shown(program.path);
+                return Err(SysrootError::Scripts { path }.into());
+            }
+            return self.installed(&interpreter, &[], scripts + 1);
         }
         let Closure { paths, needs_cache } = self.resolver.closure(program, opened)?;
         self.needs_cache |= needs_cache;

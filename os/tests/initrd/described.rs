@@ -71,6 +71,7 @@ fn everything_a_description_can_name_is_there() {
     let case = Case::new();
     case.write("tree/etc/motd", "hello");
     case.write("tree/etc/issue", "from the tree");
+    case.write("tree/etc/hard", "from the tree");
     case.write("files/issue", "from the file");
     case.write("console.aci", "an image");
     case.write("rules/70-own.rules", "RUN+=\"own-helper\"\n");

@@ -1,9 +1,11 @@
 //! What can't be, and what is said of it; nothing is left behind.
 
+use std::fs;
+
 use crate::support::{Case, link};
 
 /// Descriptions, and what is said of them among other things.
-const CASES: [(&str, &str); 25] = [
+const CASES: [(&str, &str); 26] = [
     (
         "[[link]]\npath = \"/a\"\ntarget = \"/none\"\nhard = true",
         "spec.toml:3:10: target: it is not in the initrd, and a hard link needs a file that is",
@@ -90,6 +92,10 @@ const CASES: [(&str, &str); 25] = [
         "spec.toml:5:8: path: ",
     ),
     (
+        "[[file]]\npath = \"/a\"\ntext = \"1\"\n[[link]]\npath = \"/b\"\ntarget = \"/a\"\nhard = true\n[[node]]\npath = \"/b\"\ntype = \"fifo\"",
+        "spec.toml:9:8: path: \"/b\" ",
+    ),
+    (
         "[[node]]\npath = \"/a\"\ntype = \"char\"",
         "type: a device has major and minor",
     ),
@@ -102,6 +108,29 @@ const CASES: [(&str, &str); 25] = [
         "spec.toml:1:9: acis: cannot open none.aci: No such file",
     ),
 ];
+
+/// The headers of an ELF file of 64 bits with one segment, of notes, that is as long as the file.
+fn notes_of(len: u64) -> Vec<u8> {
+    let mut file = b"\x7fELF\x02\x01\x01".to_vec();
+    file.resize(16, 0);
+    // An executable for x86-64, of version 1.
+    file.extend([2, 0, 62, 0, 1, 0, 0, 0]);
+    // Its entry, and where its headers of segments and of sections are.
+    for number in [0_u64, 64, 0] {
+        file.extend(number.to_le_bytes());
+    }
+    // Flags; lengths of this header and of a segment's, how many there are; the same of sections.
+    file.extend([0; 4]);
+    for number in [64_u16, 56, 1, 64, 0, 0] {
+        file.extend(number.to_le_bytes());
+    }
+    // PT_NOTE, readable; offset, addresses, lengths, alignment.
+    file.extend([4, 0, 0, 0, 4, 0, 0, 0]);
+    for number in [0, 0, 0, len, len, 4] {
+        file.extend(number.to_le_bytes());
+    }
+    file
+}
 
 #[test]
 fn each_mistake_is_named_with_its_place_and_what_to_do() {
@@ -122,6 +151,24 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
         assert!(said.contains(expected), "{text}\n{said}");
         assert!(!said.contains('\n'), "{said}");
     }
+    for script in 0..9 {
+        let next = format!("#!/bin/script-{}\n", script + 1);
+        case.write(&format!("root/bin/script-{script}"), next);
+    }
+    let said = case.refusal("sysroot = \"root\"\nbinaries = [\"/bin/script-0\"]");
+    assert!(
+        said.contains("/bin/script-4 is run by too many scripts"),
+        "{said}"
+    );
+    // A segment of notes that would fill the memory: the file is a hole.
+    let path = case.write("root/bin/large", notes_of(1 << 40));
+    let large = fs::OpenOptions::new().write(true).open(path).unwrap();
+    large.set_len(1 << 40).unwrap();
+    let said = case.refusal("sysroot = \"root\"\nbinaries = [\"/bin/large\"]");
+    assert!(
+        said.contains("/bin/large: one of its segments has 1099511627776 bytes"),
+        "{said}"
+    );
     let said = case.refusal(&format!(
         "compression = \"lz4\"\n{file}[[segment]]\n[[segment.file]]\npath = \"/b\"\ntext = \"b\""
     ));

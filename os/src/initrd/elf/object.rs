@@ -11,6 +11,9 @@ use serde::Deserialize;
 const LONGEST: u64 = 4096;
 const MOST: usize = 4096;
 
+/// The most bytes of a segment that is read whole.
+const LARGEST: u64 = 16 << 20;
+
 /// What programs and libraries that can be loaded together have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Machine {
@@ -91,6 +94,16 @@ where
         opened: Vec::new(),
     };
     for segment in segments {
+        let is_read = matches!(
+            segment.p_type(endian),
+            elf::PT_INTERP | elf::PT_DYNAMIC | elf::PT_NOTE
+        );
+        let len: u64 = segment.p_filesz(endian).into();
+        if is_read && len > LARGEST {
+            return Err(format!(
+                "one of its segments has {len} bytes; of that kind {LARGEST} are read at most"
+            ));
+        }
         let interpreter = segment.interpreter(endian, data).map_err(fault)?;
         if let Some(interpreter) = interpreter {
             object.interpreter = Some(interpreter.to_vec());

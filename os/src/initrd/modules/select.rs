@@ -6,6 +6,9 @@ use super::super::error::ModuleError;
 use super::folder::ModuleFolder;
 use super::info::{ModuleInfo, folded};
 
+/// The longest chain of modules of which each needs the next one; those of real kernels have some ten.
+const DEEPEST: usize = 500;
+
 /// The modules to be taken along.
 #[derive(Clone, Debug, Default)]
 pub(in crate::initrd) struct Selection {
@@ -134,7 +137,7 @@ impl Selection {
         if order.contains(&name.as_str()) {
             return Ok(());
         }
-        if above.contains(name) {
+        if above.contains(name) || above.len() == DEEPEST {
             return Err(ModuleError::Circle {
                 module: name.clone(),
             });
