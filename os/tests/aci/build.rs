@@ -24,7 +24,7 @@ fn everything(folder: &Path) -> AciSpec {
     spec(manifest("example.com/everything", &json!({})), Some(&tree))
 }
 
-/// Takes out of a tree what no archive holds, sockets, and files with holes of gigabytes, which are zeros in one.
+/// Takes out of a tree what no archive holds, sockets, and large files with holes, which are zeros in one.
 const UNFIT: &str = "
 import os, stat
 for folder, _, names in os.walk(b'tree'):
@@ -32,7 +32,7 @@ for folder, _, names in os.walk(b'tree'):
     for name in names:
         path = os.path.join(folder, name)
         seen = os.lstat(path)
-        if stat.S_ISSOCK(seen.st_mode) or seen.st_size > 4 << 20:
+        if stat.S_ISSOCK(seen.st_mode) or seen.st_size > 1 << 20:
             os.unlink(path)
             os.utime(folder, ns=(time.st_atime_ns, time.st_mtime_ns))
 ";
