@@ -199,6 +199,20 @@ fn partitions_by_number_are_placed_as_the_scripts_of_coreos_place_them() {
 }
 
 #[test]
+fn what_is_mounted_within_another_mount_goes_to_its_own_partition() {
+    let bench = Bench::new();
+    // As many slashes as in the other one's path, which lies below.
+    let layout = BY_NUMBER.replace("\"/usr\"", "\"/usr/share/\"");
+    bench.write("disk_layout.json", &layout);
+    bench.write("tree/usr/share/oem/oem.txt", "oem");
+    let image = built(&bench, &["--layout", "disk_layout.json"]);
+    let disk = gpt(&image);
+    let files = |label| paths(&image, labelled(&disk, label).offset());
+    assert_eq!(files("USR-A"), ["/oem"]);
+    assert_eq!(files("OEM"), ["/oem.txt"]);
+}
+
+#[test]
 fn another_layout_inherits_from_base() {
     let bench = Bench::new();
     bench.write("disk_layout.json", BY_NUMBER);

@@ -28,7 +28,7 @@ pub(super) fn divide(
     };
     let mut moves = moves(disk)?;
     // What is mounted within another one goes first.
-    moves.sort_by_key(|step| std::cmp::Reverse(step.path.matches('/').count()));
+    moves.sort_by_key(|step| std::cmp::Reverse(names(step.path).count()));
     for step in moves {
         let Some(tree) = trees[root].as_mut() else {
             return Ok(());
@@ -58,13 +58,10 @@ fn moves(disk: &Disk) -> Result<Vec<Move<'_>>, PlanError> {
             let field = if at.is_empty() { "mount" } else { "binds" };
             let refused =
                 |reason: String| Err(PlanError::Value(reason).near(written(partition), field));
-            if !path.starts_with('/') || path.trim_matches('/').is_empty() {
+            if !path.starts_with('/') || names(path).next().is_none() {
                 return refused(format!("{path:?} is no path below /, such as \"/usr\""));
             }
-            if let Some(other) = moves
-                .iter()
-                .find(|other| other.path.trim_matches('/') == path.trim_matches('/'))
-            {
+            if let Some(other) = moves.iter().find(|other| names(other.path).eq(names(path))) {
                 let other = disk.partitions[other.to].name();
                 return refused(format!(
                     "what is in {path} goes to partition {other} already"
@@ -74,6 +71,11 @@ fn moves(disk: &Disk) -> Result<Vec<Move<'_>>, PlanError> {
         }
     }
     Ok(moves)
+}
+
+/// The names in a path; slashes at its end, or one after the other, make none.
+fn names(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|name| !name.is_empty())
 }
 
 /// Something of the partition that has a place.
