@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt::Write;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use kurmadisk::boot::authenticode::{SignatureReport, Signer, TrustedCertificate};
@@ -57,7 +58,7 @@ fn build(args: &UkiBuildArgs) -> Result<String, Box<dyn Error>> {
     )?;
     let image = match (&args.sign_key, &args.sign_certificate) {
         (Some(key), Some(certificate)) => {
-            let signer = Signer::from_pem(&pem(key)?, &pem(certificate)?)?;
+            let signer = Signer::from_pem(&text_of(key)?, &text_of(certificate)?)?;
             signer.sign(&image)?
         }
         _ => image,
@@ -179,22 +180,25 @@ fn files(args: &UkiBuildArgs) -> Vec<&Path> {
     paths.chain(stub).chain(named.map(Path::new)).collect()
 }
 
-/// The text of a key's or certificate's file.
-fn pem(path: &Path) -> Result<String, Box<dyn Error>> {
-    given_text(&format!("@{}", path.to_str().ok_or("a path is not UTF-8")?))
-}
-
 /// A text of an option, or that of the file it names with `@`.
 fn given_text(text: &str) -> Result<String, Box<dyn Error>> {
-    let Some(path) = text.strip_prefix('@') else {
-        return Ok(text.to_owned());
-    };
-    let cannot = |error| format!("cannot read {path}: {error}");
-    let len = fs::metadata(path).map_err(cannot)?.len();
-    if len > MAX_TEXT {
-        return Err(format!("{path} has {len} bytes, more than such a text has").into());
+    match text.strip_prefix('@') {
+        Some(path) => text_of(Path::new(path)),
+        None => Ok(text.to_owned()),
     }
-    Ok(fs::read_to_string(path).map_err(cannot)?)
+}
+
+/// The text of a file.
+fn text_of(path: &Path) -> Result<String, Box<dyn Error>> {
+    let name = text::shown(&path.to_string_lossy());
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(MAX_TEXT + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("cannot read {name}: {error}"))?;
+    if bytes.len() as u64 > MAX_TEXT {
+        return Err(format!("{name} has more bytes than such a text has").into());
+    }
+    Ok(String::from_utf8(bytes).map_err(|_| format!("{name} is no text in UTF-8"))?)
 }
 
 /// Writes an image, which appears when it is complete.
@@ -215,7 +219,7 @@ fn inspect(args: &UkiInspectArgs) -> Result<String, Box<dyn Error>> {
         format!("{name}: {reason}")
     })?;
     if let Some(certificate) = &args.certificate {
-        let trusted = TrustedCertificate::from_pem(&pem(certificate)?)?;
+        let trusted = TrustedCertificate::from_pem(&text_of(certificate)?)?;
         if !trusted.signed(&report.signatures) {
             let certificate = certificate.display();
             let found: Vec<_> = report.signatures.iter().map(describe_signature).collect();

@@ -1,5 +1,7 @@
 //! The trees that go into the partitions.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use kurmadisk_formats::map::DiskMap;
@@ -21,6 +23,8 @@ use crate::source::host_file;
 use crate::spec::{Content, EfiStub, ImageSpec, Located, Place, TreeList};
 use crate::tree::{Metadata, NodeKind, Tree};
 
+/// A text that is read into memory has fewer bytes.
+const MAX_TEXT: u64 = 1 << 20;
 /// Permission bits of files that are placed, where nothing else is said.
 pub(super) const FILE_MODE: u16 = 0o644;
 
@@ -265,4 +269,27 @@ pub(super) fn host_content(
 
 fn read_host_file(path: &Path) -> Result<DiskMap, PlanError> {
     host_file(path).map_err(|error| PlanError::Tree(error.into()))
+}
+
+/// The text of a file; one that is too large for `what` is refused.
+pub(super) fn host_text(
+    path: &Located<std::path::PathBuf>,
+    field: &str,
+    what: &str,
+) -> Result<String, PlanError> {
+    read_text(&path.value, what).map_err(|source| {
+        let file = path.value.clone();
+        PlanError::File { path: file, source }.at(path, field)
+    })
+}
+
+fn read_text(path: &Path, what: &str) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(MAX_TEXT + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_TEXT {
+        return Err(io::Error::other(format!("it is too large for {what}")));
+    }
+    String::from_utf8(bytes).map_err(|_| io::Error::other(format!("it is no text, as {what} is")))
 }

@@ -1,15 +1,12 @@
 //! GRUB as a description asks for it.
 
-use super::contents::find;
+use super::contents::{find, host_text};
 use super::error::PlanError;
 use super::resolve::Disk;
 use crate::boot::BootError;
 use crate::boot::grub::{DEFAULT_PREFIX, Folder, Grub, Platform, Slot};
 use crate::layout::PartitionType;
 use crate::spec::{Content, GrubSpec, Located, TableKind};
-
-/// A configuration has fewer bytes.
-const MAX_CONFIG: u64 = 1 << 20;
 
 /// What is to be installed; none without a folder, or on a disk without a boot partition, which is told later.
 pub(super) fn installation(
@@ -24,6 +21,8 @@ pub(super) fn installation(
         };
     };
     let number = |content| find(disk, content).map(|index| disk.partitions[index].number);
+    let config = spec.config.as_ref();
+    let config = config.map(|path| host_text(path, "config", "a configuration"));
     let slots = disk.partitions.iter();
     let slots = slots.filter(|partition| partition.kind == PartitionType::KURMAOS_SLOT);
     Ok(Some(Grub {
@@ -33,7 +32,7 @@ pub(super) fn installation(
             .as_ref()
             .map_or_else(Vec::new, |modules| modules.value.clone()),
         prefix: prefix(spec.prefix.as_ref())?,
-        config: spec.config.as_ref().map(config).transpose()?,
+        config: config.transpose()?,
         has_gpt: disk.table == TableKind::Gpt,
         boot_partition: number(Content::Esp).unwrap_or_default(),
         oem_partition: number(Content::Oem),
@@ -126,18 +125,4 @@ fn prefix(given: Option<&Located<String>>) -> Result<String, PlanError> {
         given.value
     );
     Err(PlanError::Value(reason).at(given, "prefix"))
-}
-
-/// The text of a configuration.
-fn config(path: &Located<std::path::PathBuf>) -> Result<String, PlanError> {
-    let read = std::fs::metadata(&path.value).and_then(|data| {
-        if data.len() > MAX_CONFIG {
-            return Err(std::io::Error::other("it is too large for a configuration"));
-        }
-        std::fs::read_to_string(&path.value)
-    });
-    read.map_err(|source| {
-        let file = path.value.clone();
-        PlanError::File { path: file, source }.at(path, "config")
-    })
 }

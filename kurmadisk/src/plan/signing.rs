@@ -7,10 +7,6 @@ use crate::boot::BootSummary;
 use crate::spec::{ImageSpec, Located};
 use crate::tree::Tree;
 
-/// A key or certificate in PEM has fewer bytes.
-#[cfg(feature = "secure-boot")]
-const MAX_PEM: u64 = 1 << 20;
-
 /// What signs.
 #[cfg(feature = "secure-boot")]
 #[derive(Debug)]
@@ -47,19 +43,7 @@ fn read(
 ) -> Result<ProgramSigner, PlanError> {
     use crate::boot::authenticode::{Signer, SigningError};
 
-    let text = |path: &Located<PathBuf>, field: &str| {
-        let failed = |source| {
-            let path = path.value.clone();
-            PlanError::File { path, source }
-        };
-        let read = std::fs::metadata(&path.value).and_then(|data| {
-            if data.len() > MAX_PEM {
-                return Err(std::io::Error::other("it is too large for a PEM file"));
-            }
-            std::fs::read_to_string(&path.value)
-        });
-        read.map_err(|source| failed(source).at(path, field))
-    };
+    let text = |path, field| super::contents::host_text(path, field, "a PEM file");
     let signer = Signer::from_pem(&text(key, "key")?, &text(certificate, "certificate")?);
     let signer = signer.map_err(|error| {
         let is_of_key = matches!(error, SigningError::Key { .. });
