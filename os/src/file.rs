@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use kurmadisk::formats::error::chain;
+use kurmadisk::formats::error::{MapError, chain};
+use kurmadisk::formats::map::DiskMap;
 use kurmadisk::formats::output::{NewFile, Output};
 use serde::Serialize;
 
@@ -16,6 +17,14 @@ pub(crate) const NO_NAME: &str =
 pub(crate) fn is_name(name: &str) -> bool {
     let fine = |c: char| c.is_ascii_alphanumeric() || "-_+.~".contains(c);
     !name.is_empty() && !name.starts_with(['.', '-']) && name.chars().all(fine)
+}
+
+/// Bytes as a file's content.
+pub(crate) fn in_memory(bytes: impl Into<Vec<u8>>) -> Result<DiskMap, MapError> {
+    let bytes = bytes.into();
+    let mut map = DiskMap::new(bytes.len() as u64);
+    map.insert_bytes(0, bytes)?;
+    Ok(map)
 }
 
 /// Writes a file, replacing what is there once it is complete.

@@ -17,6 +17,7 @@ use super::manifest::{self, Checked, Fault, ImageId, ImageManifest, Node, Origin
 use super::oci;
 use super::pack::{self, Packing};
 use super::spec::{AciCompression, AciFormat, AciSpec, ManifestSource};
+use crate::file;
 
 /// What was built.
 #[derive(Clone, Debug, Serialize)]
@@ -189,13 +190,9 @@ fn write_aci(
     out: &Path,
     packing: Packing,
 ) -> Result<(ImageId, u64), AciError> {
-    use kurmadisk::formats::read_at::ReadAt;
-
     let mut archive = TreeTar::new();
-    let text = manifest.to_json();
-    let mut content = kurmadisk::formats::map::DiskMap::new(text.len() as u64);
-    let inserted = content.insert_bytes(0, text);
-    inserted.map_err(|error| AciError::Archive(error.into()))?;
+    let content = file::in_memory(manifest.to_json());
+    let content = content.map_err(|error| AciError::Archive(error.into()))?;
     let meta = Metadata {
         mode: 0o644,
         mtime: newest(tree),
@@ -210,10 +207,7 @@ fn write_aci(
     let archive = archive.finish()?;
     let mut file = NewFile::create(out)?;
     let digest = pack::write::<Sha512>(&archive, &mut file, packing)?;
-    let size = file
-        .reader()
-        .map_err(|source| AciError::write(out, source))?;
-    let size = size.len();
+    let size = pack::len_of(&file)?;
     file.commit()?;
     let digest: [u8; 64] = digest.try_into().unwrap_or([0; 64]);
     Ok((ImageId::of_digest(&digest), size))

@@ -10,6 +10,7 @@ use kurmadisk::tree::{Metadata, NodeKind, Timestamp, Tree};
 
 use super::error::AciError;
 use super::spec::{AciFile, AciSpec};
+use crate::file;
 
 /// Permission bits of programs, and of directories.
 const EXECUTABLE: u16 = 0o755;
@@ -94,10 +95,8 @@ fn place(file: &AciFile, tree: &mut Tree, time: Timestamp) -> Result<(), AciErro
             tree.place_file(path.as_bytes(), meta, content)?;
         }
         (None, Some(text), None, false) => {
-            let mut content = DiskMap::new(text.value.len() as u64);
-            let bytes = text.value.clone().into_bytes();
-            let inserted = content.insert_bytes(0, bytes);
-            inserted.map_err(|error| AciError::Archive(error.into()))?;
+            let content = file::in_memory(text.value.as_str());
+            let content = content.map_err(|error| AciError::Archive(error.into()))?;
             tree.place_file(path.as_bytes(), meta, content)?;
         }
         (None, None, Some(link), false) => {

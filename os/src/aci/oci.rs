@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 use kurmadisk::formats::compress::Compression;
-use kurmadisk::formats::output::{NewFile, Output};
-use kurmadisk::formats::read_at::ReadAt;
+use kurmadisk::formats::output::NewFile;
 use kurmadisk::host_file;
 use kurmadisk::package::archive::TreeTar;
 use kurmadisk::tree::{Metadata, Tree};
@@ -24,6 +23,7 @@ use super::manifest::{App, ImageManifest};
 use super::pack::{self, Digesting, Packing};
 use super::render::{pack_tree, put};
 use super::unpack::{appear, check_free, staging};
+use crate::file;
 
 /// Media types of the documents.
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -188,10 +188,7 @@ impl<'f> Layout<'f> {
         let mut out = Digesting::<_, Sha256>::new(&mut file);
         let content = pack::write::<Sha256>(&archive, &mut out, self.packing)?;
         let stored = out.digest();
-        let size = file
-            .reader()
-            .map_err(|source| AciError::write(&path, source))?;
-        let size = size.len();
+        let size = pack::len_of(&file)?;
         file.commit()?;
         let name = self.blob(&stored, size);
         let renamed = fs::rename(&path, self.folder.join(&name));
@@ -228,11 +225,7 @@ impl<'f> Layout<'f> {
 
     fn put(&self, path: &str, text: &str) -> Result<(), AciError> {
         let path = self.folder.join(path);
-        let mut file = NewFile::create(&path)?;
-        let written = file.write_at(0, text.as_bytes());
-        let ended = written.and_then(|()| file.set_len(text.len() as u64));
-        ended.map_err(|source| AciError::write(&path, source))?;
-        Ok(file.commit()?)
+        file::write(&path, text.as_bytes()).map_err(|source| AciError::write(&path, source))
     }
 
     /// Adds the documents; gives the digest of the manifest.

@@ -9,9 +9,11 @@ use kurmadisk::formats::compress::{Compressed, Compression};
 use kurmadisk::formats::emit::write_map;
 use kurmadisk::formats::error::EmitError;
 use kurmadisk::formats::map::DiskMap;
-use kurmadisk::formats::output::Output;
-use kurmadisk::formats::read_at::SeekReader;
+use kurmadisk::formats::output::{NewFile, Output};
+use kurmadisk::formats::read_at::{ReadAt, SeekReader};
 use sha2::Digest;
+
+use super::error::AciError;
 
 /// How an archive is compressed.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +54,13 @@ pub(super) fn write<D: Digest>(
             Ok(out.digest())
         }
     }
+}
+
+/// The length in bytes of a new file.
+pub(super) fn len_of(file: &NewFile) -> Result<u64, AciError> {
+    let reader = file.reader();
+    let reader = reader.map_err(|source| AciError::write(file.path(), source))?;
+    Ok(reader.len())
 }
 
 /// The digest of what a map says.

@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use kurmadisk::formats::compress::Compression;
 use kurmadisk::formats::output::NewFile;
-use kurmadisk::formats::read_at::ReadAt;
 use kurmadisk::package::archive::TreeTar;
 use kurmadisk::tree::Tree;
 use sha2::Sha256;
@@ -44,10 +43,7 @@ pub fn pack_tree(
         &mut file,
         Packing::new(compression, None),
     )?;
-    let size = file
-        .reader()
-        .map_err(|source| AciError::write(out, source))?;
-    let size = size.len();
+    let size = pack::len_of(&file)?;
     file.commit()?;
     Ok(size)
 }

@@ -9,7 +9,7 @@ use kurmadisk::spec::{Located, Mode, Place, TreeSpec};
 use kurmadisk::tree::{DeviceNumber, Metadata, NodeKind, Timestamp, Tree};
 
 use super::elf::{NSSWITCH, services};
-use super::error::{InitrdError, SysrootError};
+use super::error::{ArchiveError, InitrdError, SysrootError};
 use super::modules::{ModuleFolder, lists, select};
 use super::spec::{
     BusyboxSpec, FileEntry, InitrdSpec, LinkEntry, ModulesSpec, NodeEntry, NodeType, ReleaseSpec,
@@ -17,6 +17,7 @@ use super::spec::{
 use super::stage::{Stage, read_all, whole};
 use super::sysroot::{FoundKind, Sysroot, parts};
 use super::{busybox, release, udev};
+use crate::file;
 
 /// The most bytes of a file that is read whole: a program, a text.
 const MAX_WHOLE: u64 = 256 << 20;
@@ -389,16 +390,13 @@ fn identity(spec: &InitrdSpec, stage: &mut Stage<'_>) -> Result<(), InitrdError>
 }
 
 fn put_text(stage: &mut Stage<'_>, path: &[u8], text: &str) -> Result<(), InitrdError> {
-    let content = in_memory(text.as_bytes().to_vec())?;
+    let content = in_memory(text)?;
     stage.put(path, stage.made(0o644), NodeKind::File(content))
 }
 
 /// Bytes as a file's content.
-fn in_memory(bytes: Vec<u8>) -> Result<DiskMap, InitrdError> {
-    let mut map = DiskMap::new(bytes.len() as u64);
-    let put = map.insert_bytes(0, bytes);
-    put.map_err(super::error::ArchiveError::from)?;
-    Ok(map)
+fn in_memory(bytes: impl Into<Vec<u8>>) -> Result<DiskMap, InitrdError> {
+    Ok(file::in_memory(bytes).map_err(ArchiveError::from)?)
 }
 
 fn put_file(file: &FileEntry, stage: &mut Stage<'_>) -> Result<(), InitrdError> {
@@ -407,7 +405,7 @@ fn put_file(file: &FileEntry, stage: &mut Stage<'_>) -> Result<(), InitrdError> 
         (Some(source), None) => {
             host(&source.value).map_err(|error| error.at(&source.place, "source"))?
         }
-        (None, Some(text)) => in_memory(text.value.as_bytes().to_vec())?,
+        (None, Some(text)) => in_memory(text.value.as_str())?,
         _ => {
             return Err(key(
                 &file.path.place,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use kurmadisk::formats::error::SourceError;
 use kurmadisk::formats::host::{self, HostKind};
-use kurmadisk::formats::map::{DiskMap, MapBuilder};
+use kurmadisk::formats::map::DiskMap;
 use kurmadisk::formats::read_at::ReadAt;
 use kurmadisk::host_file;
 use kurmadisk::spec::Located;
@@ -85,7 +85,7 @@ pub(super) fn tree(
     for vendor in [Vendor::Amd, Vendor::Intel] {
         let files = std::mem::take(&mut found[vendor as usize]);
         if !files.is_empty() {
-            let content = joined(&files, vendor)?;
+            let content = joined(files, vendor)?;
             tree.place_file(vendor.path(), meta(0o644), content)?;
         }
     }
@@ -120,21 +120,19 @@ fn vendor(content: &DiskMap, path: &Path) -> Result<Option<Vendor>, InitrdError>
     Ok(Vendor::of(start))
 }
 
-fn joined(files: &[DiskMap], vendor: Vendor) -> Result<DiskMap, ArchiveError> {
+fn joined(files: Vec<DiskMap>, vendor: Vendor) -> Result<DiskMap, ArchiveError> {
     let lengths = files.iter().map(DiskMap::len);
     let len = lengths.fold(0, u64::saturating_add);
     if len > u32::MAX.into() {
         let path = shown(vendor.path());
         return Err(ArchiveError::Large { path, len });
     }
-    let mut map = MapBuilder::new(len);
+    let mut map = DiskMap::new(len);
     let mut start = 0;
     for file in files {
-        for mut extent in file.extents().iter().cloned() {
-            extent.start += start;
-            map.push(extent);
-        }
-        start += file.len();
+        let len = file.len();
+        map.splice(start, file)?;
+        start += len;
     }
-    Ok(map.finish()?)
+    Ok(map)
 }
