@@ -9,6 +9,7 @@ use crate::map::{DiskMap, MapBuilder};
 /// What will lie in the file of `image`. Holes of it are holes of the file.
 pub(super) fn file_map(disk: &DiskMap, image: &ImageFile) -> Result<DiskMap, UpdateError> {
     let format = image.choice.format;
+    #[cfg(any(feature = "compress", feature = "compressed-blocks", feature = "vmdk"))]
     let refused = |reason| UpdateError::Format { format, reason };
     #[cfg(feature = "compress")]
     if image.choice.compression.is_some() {

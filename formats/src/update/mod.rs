@@ -25,7 +25,14 @@ mod error;
 mod file_map;
 mod pieces;
 mod record;
-#[cfg(test)]
+#[cfg(all(
+    test,
+    feature = "vdi",
+    feature = "vhd",
+    feature = "vhdx",
+    feature = "vmdk-stream",
+    feature = "qcow2-compressed"
+))]
 mod tests;
 
 use std::ffi::OsString;
