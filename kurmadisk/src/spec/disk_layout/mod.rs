@@ -1,4 +1,4 @@
-//! Disk layouts as ChromiumOS, CoreOS and Flatcar describe them: `disk_layout.json`.
+//! Disk layouts as `ChromiumOS`, `CoreOS` and Flatcar describe them: `disk_layout.json`.
 //!
 //! There are two forms. In CoreOS' and Flatcar's a layout is an object of partitions by their numbers, which
 //! inherits from `base`. In ChromiumOS' it is a list in the order on disk, which inherits from `common` and from
