@@ -250,7 +250,6 @@ impl Cuts {
 }
 
 #[test]
-#[ignore = "cargo xtask boot-matrix"]
 fn power_cuts_while_a_slot_is_installed_leave_a_bootable_disk() {
     let mut cuts = Cuts::new(Firmware::Bios);
     for _ in 0..3 {
