@@ -9,7 +9,7 @@
 //! output/                   what the steps made
 //!   .kurmadisk/lock         held while a build runs
 //!   .kurmadisk/steps/*.json what each step was made from, and what it made
-//!   .kurmadisk/work/*       what is being made
+//!   .kurmadisk/unfinished/* what is being made
 //! ```
 //!
 //! | file | holds |

@@ -43,7 +43,7 @@ impl Store {
 
     /// The folder that a step works in.
     pub fn work(&self, step: &str) -> PathBuf {
-        self.kept("work").join(plain(step))
+        self.kept("unfinished").join(plain(step))
     }
 
     /// Makes the folder and keeps others from writing to it.

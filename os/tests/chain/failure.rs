@@ -40,7 +40,7 @@ fn a_build_goes_on_where_it_failed() {
         ["a.txt"],
         "nothing of it appears"
     );
-    let work = bench.output().join(".kurmadisk/work");
+    let work = bench.output().join(".kurmadisk/unfinished");
     let left = fs::read_dir(work).unwrap().count();
     assert_eq!(left, 0, "nothing of it is left");
     broken.store(false, Ordering::SeqCst);

@@ -212,7 +212,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The library at `path`, if it is one for `machine`.
-    fn library(&mut self, path: &[u8], machine: Machine) -> Result<Option<Rc<Object>>, ElfError> {
+    fn find(&mut self, path: &[u8], machine: Machine) -> Result<Option<Rc<Object>>, ElfError> {
         let Some(found) = self.sysroot.find(path)? else {
             return Ok(None);
         };
@@ -255,7 +255,7 @@ impl Search<'_> {
             for path in expand(name, &asks.path, machine) {
                 self.searched
                     .push(String::from_utf8_lossy(&path).into_owned());
-                if let Some(object) = resolver.library(&path, machine)? {
+                if let Some(object) = resolver.find(&path, machine)? {
                     return Ok(Some((clean(&path), object, false)));
                 }
             }
@@ -277,7 +277,7 @@ impl Search<'_> {
             self.searched.push(shown(CACHE));
             let cache = resolver.cache(machine.is_little_endian)?;
             for path in cache.paths(name) {
-                if let Some(object) = resolver.library(path, machine)? {
+                if let Some(object) = resolver.find(path, machine)? {
                     let path = clean(path);
                     let folder = [b"/", super::super::sysroot::split(&path).0].concat();
                     let by_cache = !folders.contains(&folder);
@@ -326,7 +326,7 @@ impl Search<'_> {
         self.searched
             .push(String::from_utf8_lossy(folder).into_owned());
         let path = [folder, b"/", name].concat();
-        let object = resolver.library(&path, machine)?;
+        let object = resolver.find(&path, machine)?;
         Ok(object.map(|object| (clean(&path), object, false)))
     }
 }
