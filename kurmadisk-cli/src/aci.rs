@@ -57,15 +57,15 @@ fn build_all(jobs: Vec<Job>, args: &AciBuildArgs) -> Result<String, Box<dyn Erro
     let mut reports = Vec::new();
     for (spec, out) in jobs {
         let report = spec.build(&out)?;
-        if args.json {
+        if args.write.json {
             let mut value = serde_json::to_value(&report)?;
             value["file"] = json!(out.to_string_lossy());
             reports.push(value);
-        } else if !args.quiet {
+        } else if !args.write.quiet {
             describe_report(&mut said, &report, &out)?;
         }
     }
-    if args.json {
+    if args.write.json {
         let all = match (args.spec.is_some(), reports.pop()) {
             (false, Some(one)) => one,
             (_, last) => Value::Array(reports.into_iter().chain(last).collect()),
@@ -123,7 +123,7 @@ fn common(spec: &mut AciSpec, args: &AciBuildArgs) -> Result<(), Box<dyn Error>>
         spec.source_date_epoch = Some(time);
     }
     spec.scratch = Some(folder(args.scratch.as_ref()));
-    spec.threads = args.threads;
+    spec.threads = args.write.threads;
     Ok(())
 }
 

@@ -122,7 +122,7 @@ fn mode_of(path: &Path) -> Option<Located<kurmadisk::spec::Mode>> {
 fn options(args: &InitrdWriteArgs) -> BuildOptions {
     let usual = BuildOptions::default();
     BuildOptions {
-        threads: args.threads.unwrap_or(usual.threads),
+        threads: args.shared.threads.unwrap_or(usual.threads),
         scratch: Scratch::Folder(args.scratch.clone().unwrap_or_else(scratch_folder)),
     }
 }
@@ -130,10 +130,10 @@ fn options(args: &InitrdWriteArgs) -> BuildOptions {
 /// What was made.
 fn said(output: &Path, report: &Report, args: &InitrdWriteArgs) -> Result<String, Box<dyn Error>> {
     let name = output.to_string_lossy();
-    if args.quiet {
+    if args.shared.quiet {
         return Ok(String::new());
     }
-    if args.json {
+    if args.shared.json {
         let mut value = serde_json::to_value(report)?;
         value["output"] = json!(name);
         return Ok(serde_json::to_string_pretty(&value)? + "\n");

@@ -1,13 +1,12 @@
 //! The arguments of `kurmadisk aci`.
 
 use std::ffi::OsString;
-use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::Subcommand;
 use kurmadisk_os::aci::{AciCompression, AciFormat};
 
-use super::TreeArgs;
+use super::{TreeArgs, WriteArgs};
 
 #[derive(Debug, Subcommand)]
 pub enum AciCommand {
@@ -60,18 +59,11 @@ pub struct AciBuildArgs {
     /// Folder for uncompressed copies of archives meanwhile; `TMPDIR`, or `/var/tmp`
     #[arg(long, value_name = "FOLDER")]
     pub scratch: Option<PathBuf>,
-    /// Threads that compress; as many as the machine has processors without it
-    #[arg(long, value_name = "N")]
-    pub threads: Option<NonZero<usize>>,
     /// The image's file; with --spec, the folder of the images, which is made if it is missing
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
-    /// Print what was made as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Print nothing but errors
-    #[arg(long, conflicts_with = "json")]
-    pub quiet: bool,
+    #[command(flatten)]
+    pub write: WriteArgs,
 }
 
 #[derive(Debug, clap::Args)]

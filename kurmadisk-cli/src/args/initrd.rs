@@ -1,11 +1,12 @@
 //! The arguments of `kurmadisk initrd`.
 
 use std::ffi::OsString;
-use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::Subcommand;
 use kurmadisk_os::initrd::InitrdCompression;
+
+use super::WriteArgs;
 
 #[derive(Debug, Subcommand)]
 pub enum InitrdCommand {
@@ -74,18 +75,11 @@ pub struct InitrdBuildArgs {
 /// How an initrd is written, and what is said of it.
 #[derive(Debug, clap::Args)]
 pub struct InitrdWriteArgs {
-    /// Threads that compress; as many as the machine has processors without it
-    #[arg(long, value_name = "N")]
-    pub threads: Option<NonZero<usize>>,
     /// Folder for uncompressed copies of archives; `TMPDIR`, or `/var/tmp`
     #[arg(long, value_name = "FOLDER")]
     pub scratch: Option<PathBuf>,
-    /// Print what was made as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Print nothing but errors
-    #[arg(long, conflicts_with = "json")]
-    pub quiet: bool,
+    #[command(flatten)]
+    pub shared: WriteArgs,
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,16 +1,23 @@
 //! Modes of files, as POSIX has them (`sys/stat.h`).
 
 /// The type of a file, as the bits of a mode that are no permissions.
-pub(crate) mod file_type {
+pub mod file_type {
     /// All of them (`S_IFMT`).
-    pub(crate) const MASK: u32 = 0o170_000;
-    pub(crate) const SOCKET: u32 = 0o140_000;
-    pub(crate) const SYMLINK: u32 = 0o120_000;
-    pub(crate) const REGULAR: u32 = 0o100_000;
-    pub(crate) const BLOCK_DEVICE: u32 = 0o060_000;
-    pub(crate) const DIRECTORY: u32 = 0o040_000;
-    pub(crate) const CHAR_DEVICE: u32 = 0o020_000;
-    pub(crate) const FIFO: u32 = 0o010_000;
+    pub const MASK: u32 = 0o170_000;
+    /// A socket (`S_IFSOCK`).
+    pub const SOCKET: u32 = 0o140_000;
+    /// A symbolic link (`S_IFLNK`).
+    pub const SYMLINK: u32 = 0o120_000;
+    /// A regular file (`S_IFREG`).
+    pub const REGULAR: u32 = 0o100_000;
+    /// A block device (`S_IFBLK`).
+    pub const BLOCK_DEVICE: u32 = 0o060_000;
+    /// A directory (`S_IFDIR`).
+    pub const DIRECTORY: u32 = 0o040_000;
+    /// A character device (`S_IFCHR`).
+    pub const CHAR_DEVICE: u32 = 0o020_000;
+    /// A named pipe (`S_IFIFO`).
+    pub const FIFO: u32 = 0o010_000;
 }
 
 /// Reads permissions as octal digits up to 7777.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io::Write;
 
 use kurmadisk::formats::map::{DiskMap, Extent, MapBuilder};
-use kurmadisk::tree::{DeviceNumber, Node, NodeId, NodeKind, Tree};
+use kurmadisk::tree::{DeviceNumber, Node, NodeId, NodeKind, Tree, file_type};
 
 use super::error::ArchiveError;
 use super::sysroot::shown;
@@ -20,17 +20,6 @@ const LONGEST: usize = 4095;
 const ALIGNMENT: u64 = 4;
 
 const TRAILER: &[u8] = b"TRAILER!!!";
-
-/// Which bits of a mode are the type (`S_IFMT`).
-mod file_type {
-    pub(super) const FIFO: u32 = 0o010_000;
-    pub(super) const CHAR_DEVICE: u32 = 0o020_000;
-    pub(super) const DIRECTORY: u32 = 0o040_000;
-    pub(super) const BLOCK_DEVICE: u32 = 0o060_000;
-    pub(super) const REGULAR: u32 = 0o100_000;
-    pub(super) const SYMLINK: u32 = 0o120_000;
-    pub(super) const SOCKET: u32 = 0o140_000;
-}
 
 /// What of a tree stays out of its archive; see [`archive`].
 pub(super) type Skip<'a> = dyn Fn(&[u8], &Node) -> bool + 'a;
