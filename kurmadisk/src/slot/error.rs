@@ -27,6 +27,14 @@ pub enum SlotError {
         /// The letters and labels of those there are.
         there: String,
     },
+    /// Two slots have the same letter, and so the same files.
+    #[error("the slots {} and {} share the files of letter {letter:?}; give one another label", labels[0], labels[1])]
+    SharedFiles {
+        /// The letter.
+        letter: char,
+        /// Their labels.
+        labels: [String; 2],
+    },
     /// Files are installed that the loader boots without slots, and attributes of one are given.
     #[error(
         "the disk has no slots, so the files of slot a have no priority, tries or success; leave these out"

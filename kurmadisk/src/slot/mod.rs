@@ -118,11 +118,18 @@ pub fn plan_change(
     ))
 }
 
-/// The slot whose files have this letter.
+/// The slot whose files have this letter; of two with the same files neither could be changed alone.
 fn find(slots: &[(Slot, Attributes)], letter: char) -> Result<&(Slot, Attributes), SlotError> {
     let wanted = letter.to_ascii_lowercase();
-    let found = slots.iter().find(|(slot, _)| slot.letter == wanted);
-    found.ok_or_else(|| {
+    let mut found = slots.iter().filter(|(slot, _)| slot.letter == wanted);
+    let (first, second) = (found.next(), found.next());
+    if let (Some((first, _)), Some((second, _))) = (first, second) {
+        return Err(SlotError::SharedFiles {
+            letter: wanted,
+            labels: [first, second].map(|slot| slot.label.clone()),
+        });
+    }
+    first.ok_or_else(|| {
         let names = slots
             .iter()
             .map(|(slot, _)| format!("{} ({})", slot.letter, slot.label));
@@ -212,5 +219,21 @@ mod tests {
         ] {
             assert_eq!(letter(label), expected, "{label:?}");
         }
+    }
+
+    #[test]
+    fn of_two_slots_with_the_same_files_none_is_changed() {
+        let slots = [
+            (2, "KURMA-A", 'a'),
+            (3, "OTHER-A", 'a'),
+            (4, "KURMA-B", 'b'),
+        ];
+        let slots = slots.map(|(number, label, letter)| {
+            let attributes = Attributes::default();
+            (described(number, label, letter, attributes), attributes)
+        });
+        let error = find(&slots, 'A').unwrap_err().to_string();
+        assert!(error.contains("KURMA-A and OTHER-A"), "{error}");
+        assert_eq!(find(&slots, 'b').unwrap().0.number, 4);
     }
 }
