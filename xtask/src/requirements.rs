@@ -49,21 +49,49 @@ fn has_apt() -> bool {
 }
 
 fn install(packages: &BTreeSet<&str>) -> Outcome {
-    let apt = |arguments: &[&str]| {
-        let mut command = Command::new("apt-get");
-        command
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .stdin(Stdio::null());
-        // Standard output is left to the tests and their closing line.
-        command.stdout(std::io::stderr());
-        command
-    };
     cargo::run("apt-get update", &mut apt(&["-q", "update"]))?;
     let mut command = apt(&["-q", "install", "-y", "--no-install-recommends"]);
     command.args(packages);
+    if packages.contains(MACHINES) {
+        // The image tool of another release, if there is one, is older or newer than the machines allow.
+        command.arg("--allow-downgrades");
+        command.arg(format!("{IMAGE_TOOL}={}", candidate(MACHINES)?));
+    }
     let names = packages.iter().copied().collect::<Vec<_>>().join(" ");
     cargo::run(&format!("apt-get install {names}"), &mut command)
+}
+
+/// The package of QEMU's machines, and that of its `qemu-img`, which is of the same version.
+const MACHINES: &str = "qemu-system-x86";
+const IMAGE_TOOL: &str = "qemu-utils";
+
+fn apt(arguments: &[&str]) -> Command {
+    let mut command = Command::new("apt-get");
+    command
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null());
+    // Standard output is left to the tests and their closing line.
+    command.stdout(std::io::stderr());
+    command
+}
+
+/// The version of a package that apt would install.
+fn candidate(package: &str) -> Outcome<String> {
+    let mut policy = Command::new("apt-cache");
+    policy.args(["policy", package]).env("LC_ALL", "C");
+    let output = policy.output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let version = version_of_candidate(&text);
+    Ok(version
+        .ok_or_else(|| format!("apt has no {package}"))?
+        .into())
+}
+
+fn version_of_candidate(policy: &str) -> Option<&str> {
+    let mut lines = policy.lines().map(str::trim);
+    let version = lines.find_map(|line| line.strip_prefix("Candidate: "))?;
+    (version != "(none)").then_some(version)
 }
 
 fn packages<'m>(missing: &[(&str, &'m str)]) -> BTreeSet<&'m str> {
@@ -85,6 +113,18 @@ fn advice(missing: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_version_that_apt_would_install_is_read() {
+        let policy = |version: &str| {
+            format!(
+                "qemu-system-x86:\n  Installed: 1:10.0\n  Candidate: {version}\n  Version table:\n"
+            )
+        };
+        assert_eq!(version_of_candidate(&policy("1:7.2+b3")), Some("1:7.2+b3"));
+        assert_eq!(version_of_candidate(&policy("(none)")), None);
+        assert_eq!(version_of_candidate(""), None);
+    }
 
     #[test]
     fn advice_names_each_package_once() {
