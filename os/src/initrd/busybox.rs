@@ -1,20 +1,25 @@
 //! The names that a busybox goes by, read from the program itself.
 
+/// What every busybox says of itself.
+const BANNER: &[u8] = b"BusyBox v";
+
 /// The bytes before the first name: its list begins with `[` and `[[`, the only names before the letters.
 const BEGIN: &[u8] = b"\0[\0[[\0";
+
+/// A name that most have, by which a list without those two is found.
+const ITSELF: &[u8] = b"\0busybox\0";
 
 /// The longest name.
 const LONGEST: usize = 32;
 
-/// The names of a busybox: a list of texts that ascend, in which `busybox` is one; nothing where there is none.
+/// The names of a busybox: the longest list of texts that ascend; nothing where there is none.
 pub(super) fn applets(program: &[u8]) -> Option<Vec<String>> {
-    // A busybox without `[` has a list that begins with some other name.
+    memchr_all(program, BANNER).next()?;
+    // A busybox without `[` has a list that begins with some other name, one without `busybox` begins with `[`.
     let starts = memchr_all(program, BEGIN).map(|at| at + 1);
-    let starts =
-        starts.chain(memchr_all(program, b"\0busybox\0").map(|at| first_of(program, at + 1)));
+    let starts = starts.chain(memchr_all(program, ITSELF).map(|at| first_of(program, at + 1)));
     let lists = starts.map(|start| list(&program[start..]));
-    let sound = lists.filter(|names| names.iter().any(|name| name == "busybox"));
-    sound.max_by_key(Vec::len).filter(|names| names.len() > 1)
+    lists.max_by_key(Vec::len).filter(|names| names.len() > 1)
 }
 
 fn memchr_all<'a>(bytes: &'a [u8], wanted: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
@@ -76,14 +81,18 @@ mod tests {
 
     #[test]
     fn the_list_of_names_is_found_in_the_program() {
-        let program = b"\x7fELF\0zz\0[\0[[\0ash\0busybox\0cat\0Usage: busybox\0busybox\0";
+        const BANNER: &[u8] = b"BusyBox v1.36.1 (Debian)\0";
+        let names = |list: &[u8]| applets(&[b"\x7fELF\0", BANNER, list].concat());
+        let with_test = b"zz\0[\0[[\0ash\0busybox\0cat\0Usage: busybox\0busybox\0";
         assert_eq!(
-            applets(program).unwrap(),
+            names(with_test).unwrap(),
             ["[", "[[", "ash", "busybox", "cat"]
         );
-        let program = b"\x7fELF\0zz\0ash\0busybox\0cat\0\0more";
-        assert_eq!(applets(program).unwrap(), ["ash", "busybox", "cat"]);
-        assert_eq!(applets(b"\0busybox\0"), None);
-        assert_eq!(applets(b"nothing"), None);
+        let without_itself = b"\0[\0[[\0ash\0cat\0\0busybox";
+        assert_eq!(names(without_itself).unwrap(), ["[", "[[", "ash", "cat"]);
+        let without_test = b"zz\0ash\0busybox\0cat\0\0more";
+        assert_eq!(names(without_test).unwrap(), ["ash", "busybox", "cat"]);
+        assert_eq!(names(b"\0busybox\0"), None);
+        assert_eq!(applets(with_test), None);
     }
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 use super::comparison::{Comparison, Limit, Target};
 use super::inputs::{self, Small};
 use super::job::{Job, tool};
-use super::{Part, Setting, floor, rivals, tools};
+use super::rivals::Rival;
+use super::{Part, Setting, floor, tools};
 use crate::Outcome;
 
 const MIB: u64 = 1 << 20;
@@ -16,9 +17,9 @@ pub(super) fn whole(setting: &Setting, tree: &Path) -> Outcome<Part> {
     let mut part = Part::default();
     part.jobs.push(ours(setting, "D", tree)?);
     if setting.rivals {
-        part.jobs.push(rivals::mkext4(setting, "D", tree)?);
+        part.jobs.push(Rival::Mkext4.job(setting, "D", tree)?);
     }
-    let other = rivals::name("D");
+    let other = Rival::Mkext4.name("D");
     part.comparisons.push(Comparison::new(
         title,
         &name("D"),
@@ -42,7 +43,9 @@ pub(super) fn small(setting: &Setting, letter: &str, files: Small) -> Outcome<Pa
     part.jobs
         .push(mke2fs(setting, &mke2fs_name, letter, &tree)?);
     if setting.rivals {
-        part.jobs.push(rivals::mkext4(setting, letter, &tree)?);
+        for rival in [Rival::Mkext4, Rival::Fstool] {
+            part.jobs.push(rival.job(setting, letter, &tree)?);
+        }
     }
     let against = |other: &str, target| {
         Comparison::new(&format!("{letter} → raw"), &name(letter), other, target)
@@ -50,7 +53,8 @@ pub(super) fn small(setting: &Setting, letter: &str, files: Small) -> Outcome<Pa
     part.comparisons = vec![
         against(&floor_name, Target::AtMost(1.4)),
         against(&mke2fs_name, Target::Faster(5.0)),
-        against(&rivals::name(letter), Target::Faster(1.1)),
+        against(&Rival::Mkext4.name(letter), Target::Faster(1.1)),
+        against(&Rival::Fstool.name(letter), Target::Faster(5.0)),
     ];
     Ok(part)
 }
