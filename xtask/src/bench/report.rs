@@ -66,42 +66,31 @@ impl Report {
             let resident = timing
                 .resident
                 .map(|bytes| format!("{}", bytes / 1_000_000));
-            line(
+            row(
                 &mut text,
-                format_args!(
-                    "| {} | {:.3} | {:.3} | {:.3} | {:.2} | {} | {} | {} |",
-                    timing.name,
-                    timing.median(),
-                    timing.fastest(),
-                    timing.slowest(),
-                    timing.spread(),
+                [
+                    timing.name.clone(),
+                    format!("{:.3}", timing.median()),
+                    format!("{:.3}", timing.fastest()),
+                    format!("{:.3}", timing.slowest()),
+                    format!("{:.2}", timing.spread()),
                     resident.unwrap_or_default(),
-                    timing.output.length / 1_000_000,
-                    timing.output.allocated / 1_000_000,
-                ),
+                    (timing.output.length / 1_000_000).to_string(),
+                    (timing.output.allocated / 1_000_000).to_string(),
+                ],
             );
         }
         text.push_str("\n| task | what by what | found | target |\n|---|---|---|---|\n");
         for (comparison, verdict) in &self.compared {
-            let (title, terms) = (&comparison.title, comparison.terms());
-            line(
-                &mut text,
-                format_args!(
-                    "| {title} | {terms} | {} | {} |",
-                    verdict.shown,
-                    target(verdict)
-                ),
-            );
+            let (title, terms) = (comparison.title.clone(), comparison.terms());
+            let shown = verdict.shown.clone();
+            row(&mut text, [title, terms, shown, target(verdict)]);
         }
         for (limit, verdict) in &self.limits {
-            line(
+            let shown = verdict.shown.clone();
+            row(
                 &mut text,
-                format_args!(
-                    "| | {} | {} | {} |",
-                    limit.terms(),
-                    verdict.shown,
-                    target(verdict)
-                ),
+                [String::new(), limit.terms(), shown, target(verdict)],
             );
         }
         text
@@ -164,6 +153,19 @@ fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     let _ = writeln!(text, "{arguments}");
 }
 
+/// A row of a table; a bar in a cell would end it.
+fn row<const CELLS: usize>(text: &mut String, cells: [String; CELLS]) {
+    for cell in cells {
+        text.push('|');
+        if !cell.is_empty() {
+            text.push(' ');
+            text.push_str(&cell.replace('|', "\\|"));
+        }
+        text.push(' ');
+    }
+    text.push_str("|\n");
+}
+
 /// Processor, number of them and kernel, as the numbers' context.
 fn machine() -> String {
     let information = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -216,6 +218,13 @@ pub(super) mod tests {
         let json: Value = serde_json::from_str(&report.json().unwrap()).unwrap();
         assert_eq!(json["ratios"][0]["met"], true);
         assert_eq!(json["limits"][0]["found"], 2.0);
+    }
+
+    #[test]
+    fn a_bar_in_a_name_ends_no_cell() {
+        let mut text = String::new();
+        row(&mut text, ["find | cpio".to_owned(), String::new()]);
+        assert_eq!(text, "| find \\| cpio | |\n");
     }
 
     #[test]
