@@ -60,7 +60,7 @@ enum Task {
         names: usize,
     },
     /// Boot by every loader from every container, from every kind of disk, in every memory, with a large initrd, and
-    /// with the power cut a hundred times while it boots and a hundred times in the story of an update
+    /// with the power cut a hundred times while it boots and a hundred times in the story of an update: 40 minutes
     BootMatrix,
     /// Compile a kernel of Debian's source by base/kernel/build.sh, and boot it: half an hour, 3 GB of disk
     KernelProof,

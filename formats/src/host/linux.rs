@@ -2,13 +2,14 @@
 
 use std::fs::{self, DirEntry, File, OpenOptions};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags, ioctl_getflags, lgetxattr,
-    lgetxattr_query, llistxattr, open, statx,
+    AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags, fgetxattr, fgetxattr_query,
+    flistxattr, ioctl_getflags, lgetxattr, lgetxattr_query, llistxattr, open, statx,
 };
 use rustix::io::Errno;
 
@@ -62,83 +63,117 @@ pub(super) fn claim_partition(disk: &File, number: u32) -> io::Result<Option<Fil
 }
 
 pub(super) fn attributes(path: &Path, kind: HostKind) -> io::Result<HostAttributes> {
+    let named = Named::new(path, kind);
     Ok(HostAttributes {
-        flags: flags(path, kind)?,
-        xattrs: xattrs(path)?,
+        flags: named.flags()?,
+        xattrs: named.xattrs()?,
     })
 }
 
-fn flags(path: &Path, kind: HostKind) -> io::Result<u32> {
+/// What has the attributes: open, so that its path is walked once, or by its path.
+enum Named<'p> {
+    Open(OwnedFd, &'p Path),
+    Path(&'p Path),
+}
+
+impl<'p> Named<'p> {
+    fn new(path: &'p Path, kind: HostKind) -> Self {
+        // To open anything else could wait, or do something.
+        if !matches!(kind, HostKind::File | HostKind::Directory) {
+            return Self::Path(path);
+        }
+        let how = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match open(path, how, Mode::empty()) {
+            Ok(file) => Self::Open(file, path),
+            // Who can't read a file may read what it has.
+            Err(_) => Self::Path(path),
+        }
+    }
+
+    fn flags(&self) -> io::Result<u32> {
+        let path = match self {
+            Self::Open(file, path) => match ioctl_getflags(file) {
+                Ok(flags) => return Ok(flags.bits()),
+                Err(_) => path,
+            },
+            Self::Path(path) => path,
+        };
+        some_flags(path)
+    }
+
+    fn xattrs(&self) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let mut found = Vec::new();
+        for name in self.names()?.split(|byte| *byte == 0) {
+            if !NAMESPACES.iter().any(|prefix| name.starts_with(prefix)) {
+                continue;
+            }
+            match self.value(name) {
+                Ok(value) => found.push((name.to_vec(), value)),
+                // It went meanwhile.
+                Err(Errno::NODATA) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(found)
+    }
+
+    /// The names of all attributes, each with a NUL behind it.
+    fn names(&self) -> io::Result<Vec<u8>> {
+        let mut names = Vec::with_capacity(SHORT_LIST);
+        let mut listed = self.list(&mut names);
+        if listed == Err(Errno::RANGE) {
+            names.reserve(LONGEST_LIST);
+            listed = self.list(&mut names);
+        }
+        match listed {
+            Ok(_) => Ok(names),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(Vec::new()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    fn value(&self, name: &[u8]) -> Result<Vec<u8>, Errno> {
+        loop {
+            let len = match self {
+                Self::Open(file, _) => fgetxattr_query(file, name)?,
+                Self::Path(path) => lgetxattr_query(*path, name)?,
+            };
+            if len == 0 {
+                return Ok(Vec::new());
+            }
+            let mut value = Vec::with_capacity(len);
+            let room = spare_capacity(&mut value);
+            let got = match self {
+                Self::Open(file, _) => fgetxattr(file, name, room),
+                Self::Path(path) => lgetxattr(*path, name, room),
+            };
+            match got {
+                Ok(_) => return Ok(value),
+                // It became longer meanwhile.
+                Err(Errno::RANGE) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+
+    fn list(&self, names: &mut Vec<u8>) -> Result<usize, Errno> {
+        let room = spare_capacity(names);
+        match self {
+            Self::Open(file, _) => flistxattr(file, room),
+            Self::Path(path) => llistxattr(*path, room),
+        }
+    }
+}
+
+/// The flags of what can't be opened, and of what has none that way.
+fn some_flags(path: &Path) -> io::Result<u32> {
     let stat = match statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty()) {
         Ok(stat) => stat,
         // A kernel before 4.11, or a sandbox that plays one.
         Err(Errno::NOSYS | Errno::PERM) => return Ok(0),
         Err(errno) => return Err(errno.into()),
     };
-    if !stat.stx_attributes_mask.intersects(FLAGS) {
-        return Ok(0);
-    }
-    // To open anything else could wait, or do something.
-    if matches!(kind, HostKind::File | HostKind::Directory)
-        && let Ok(flags) = all_flags(path)
-    {
-        return Ok(flags);
-    }
     // The bits of both are the same (`include/uapi/linux/stat.h`).
-    let flags = (stat.stx_attributes & FLAGS).bits();
+    let flags = (stat.stx_attributes & stat.stx_attributes_mask & FLAGS).bits();
     Ok(u32::try_from(flags).unwrap_or(0))
-}
-
-/// All flags of what can be opened.
-fn all_flags(path: &Path) -> rustix::io::Result<u32> {
-    let how = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = open(path, how, Mode::empty())?;
-    Ok(ioctl_getflags(&file)?.bits())
-}
-
-fn xattrs(path: &Path) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
-    let mut found = Vec::new();
-    for name in names(path)?.split(|byte| *byte == 0) {
-        if !NAMESPACES.iter().any(|prefix| name.starts_with(prefix)) {
-            continue;
-        }
-        match value(path, name) {
-            Ok(value) => found.push((name.to_vec(), value)),
-            // It went meanwhile.
-            Err(Errno::NODATA) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-    Ok(found)
-}
-
-/// The names of all attributes, each with a NUL behind it.
-fn names(path: &Path) -> io::Result<Vec<u8>> {
-    let mut names = Vec::with_capacity(SHORT_LIST);
-    let mut listed = llistxattr(path, spare_capacity(&mut names));
-    if listed == Err(Errno::RANGE) {
-        names.reserve(LONGEST_LIST);
-        listed = llistxattr(path, spare_capacity(&mut names));
-    }
-    match listed {
-        Ok(_) => Ok(names),
-        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(Vec::new()),
-        Err(errno) => Err(errno.into()),
-    }
-}
-
-fn value(path: &Path, name: &[u8]) -> Result<Vec<u8>, Errno> {
-    loop {
-        let len = lgetxattr_query(path, name)?;
-        if len == 0 {
-            return Ok(Vec::new());
-        }
-        let mut value = Vec::with_capacity(len);
-        match lgetxattr(path, name, spare_capacity(&mut value)) {
-            Ok(_) => return Ok(value),
-            // It became longer meanwhile.
-            Err(Errno::RANGE) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
 }

@@ -206,12 +206,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 /// Builds all that is measured at once: alone, packages would have other features of their dependencies, and those
 /// would be built again.
 fn build_release() -> Outcome {
-    const PACKAGES: [&str; 3] = ["xtask", "kurmadisk-cli", "kurmadisk-benches"];
-    let mut build = vec!["build", "--release", "--bins", "--example", "instructions"];
-    for package in PACKAGES {
-        build.extend(["--package", package]);
-    }
-    cargo::step(&build)
+    let packages = ["--package", "xtask", "--package", "kurmadisk-cli"];
+    cargo::step(&[&["build", "--release", "--bins"], &packages[..]].concat())
 }
 
 /// Where cargo puts release builds, wherever the user has told it to.
