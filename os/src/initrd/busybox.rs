@@ -19,7 +19,10 @@ pub(super) fn applets(program: &[u8]) -> Option<Vec<String>> {
     let starts = memchr_all(program, BEGIN).map(|at| at + 1);
     let starts = starts.chain(memchr_all(program, ITSELF).map(|at| first_of(program, at + 1)));
     let lists = starts.map(|start| list(&program[start..]));
-    lists.max_by_key(Vec::len).filter(|names| names.len() > 1)
+    // The two names of the test alone are in other programs too.
+    let has_more =
+        |names: &Vec<String>| names.len() > 1 && names.last().is_some_and(|name| name != "[[");
+    lists.max_by_key(Vec::len).filter(has_more)
 }
 
 fn memchr_all<'a>(bytes: &'a [u8], wanted: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
@@ -93,6 +96,7 @@ mod tests {
         let without_test = b"zz\0ash\0busybox\0cat\0\0more";
         assert_eq!(names(without_test).unwrap(), ["ash", "busybox", "cat"]);
         assert_eq!(names(b"\0busybox\0"), None);
+        assert_eq!(names(b"\0[\0[[\0\0"), None);
         assert_eq!(applets(with_test), None);
     }
 }
