@@ -142,7 +142,7 @@ impl ImageFile {
         let now = host::stat(&self.path).ok()?;
         // A name that leads elsewhere by now says nothing of what is open.
         let same = now.kind == HostKind::File && now.stamp() == self.stamp;
-        now.identity().filter(|_| same)
+        now.identity().known().filter(|_| same)
     }
 
     fn check(&self) -> Result<(), SourceError> {

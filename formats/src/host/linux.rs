@@ -2,18 +2,18 @@
 
 use std::fs::{self, DirEntry, File, OpenOptions};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags, fgetxattr, fgetxattr_query,
-    flistxattr, ioctl_getflags, lgetxattr, lgetxattr_query, llistxattr, open, statx,
+    AtFlags, CWD, OFlags, Statx, StatxAttributes, StatxFlags, fgetxattr, fgetxattr_query,
+    flistxattr, ioctl_getflags, lgetxattr, lgetxattr_query, llistxattr, statx,
 };
 use rustix::io::Errno;
 
-use super::{HostAttributes, HostKind};
+use super::HostAttributes;
+use super::unix_dir::Named;
 
 /// The longest list of names that Linux gives (`XATTR_LIST_MAX`), in bytes.
 const LONGEST_LIST: usize = 64 << 10;
@@ -62,46 +62,28 @@ pub(super) fn claim_partition(disk: &File, number: u32) -> io::Result<Option<Fil
     }
 }
 
-pub(super) fn attributes(path: &Path, kind: HostKind) -> io::Result<HostAttributes> {
-    let named = Named::new(path, kind);
-    Ok(HostAttributes {
-        flags: named.flags()?,
-        xattrs: named.xattrs()?,
-    })
-}
-
-/// What has the attributes: open, so that its path is walked once, or by its path.
-enum Named<'p> {
-    Open(OwnedFd, &'p Path),
-    Path(&'p Path),
-}
-
-impl<'p> Named<'p> {
-    fn new(path: &'p Path, kind: HostKind) -> Self {
-        // To open anything else could wait, or do something.
-        if !matches!(kind, HostKind::File | HostKind::Directory) {
-            return Self::Path(path);
-        }
-        let how = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match open(path, how, Mode::empty()) {
-            Ok(file) => Self::Open(file, path),
-            // Who can't read a file may read what it has.
-            Err(_) => Self::Path(path),
-        }
+impl Named<'_> {
+    pub(super) fn attributes(self) -> io::Result<HostAttributes> {
+        Ok(HostAttributes {
+            flags: self.flags()?,
+            xattrs: self.xattrs()?,
+        })
     }
 
-    fn flags(&self) -> io::Result<u32> {
-        let path = match self {
-            Self::Open(file, path) => match ioctl_getflags(file) {
-                Ok(flags) => return Ok(flags.bits()),
-                Err(_) => path,
+    fn flags(self) -> io::Result<u32> {
+        match self {
+            Self::Open(file) => match ioctl_getflags(file) {
+                Ok(flags) => Ok(flags.bits()),
+                Err(_) => some_flags(statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::empty())),
             },
-            Self::Path(path) => path,
-        };
-        some_flags(path)
+            Self::Path(path) => {
+                let how = AtFlags::SYMLINK_NOFOLLOW;
+                some_flags(statx(CWD, path, how, StatxFlags::empty()))
+            }
+        }
     }
 
-    fn xattrs(&self) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    fn xattrs(self) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
         let mut found = Vec::new();
         for name in self.names()?.split(|byte| *byte == 0) {
             if !NAMESPACES.iter().any(|prefix| name.starts_with(prefix)) {
@@ -118,25 +100,24 @@ impl<'p> Named<'p> {
     }
 
     /// The names of all attributes, each with a NUL behind it.
-    fn names(&self) -> io::Result<Vec<u8>> {
-        let mut names = Vec::with_capacity(SHORT_LIST);
-        let mut listed = self.list(&mut names);
+    fn names(self) -> io::Result<Vec<u8>> {
+        let mut short = [0; SHORT_LIST];
+        let mut listed = self.list(&mut short).map(|len| short[..len].to_vec());
         if listed == Err(Errno::RANGE) {
-            names.reserve(LONGEST_LIST);
-            listed = self.list(&mut names);
+            let mut long = vec![0; LONGEST_LIST];
+            listed = self.list(&mut long).map(|len| long[..len].to_vec());
         }
         match listed {
-            Ok(_) => Ok(names),
             Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(Vec::new()),
-            Err(errno) => Err(errno.into()),
+            names => Ok(names?),
         }
     }
 
-    fn value(&self, name: &[u8]) -> Result<Vec<u8>, Errno> {
+    fn value(self, name: &[u8]) -> Result<Vec<u8>, Errno> {
         loop {
             let len = match self {
-                Self::Open(file, _) => fgetxattr_query(file, name)?,
-                Self::Path(path) => lgetxattr_query(*path, name)?,
+                Self::Open(file) => fgetxattr_query(file, name)?,
+                Self::Path(path) => lgetxattr_query(path, name)?,
             };
             if len == 0 {
                 return Ok(Vec::new());
@@ -144,8 +125,8 @@ impl<'p> Named<'p> {
             let mut value = Vec::with_capacity(len);
             let room = spare_capacity(&mut value);
             let got = match self {
-                Self::Open(file, _) => fgetxattr(file, name, room),
-                Self::Path(path) => lgetxattr(*path, name, room),
+                Self::Open(file) => fgetxattr(file, name, room),
+                Self::Path(path) => lgetxattr(path, name, room),
             };
             match got {
                 Ok(_) => return Ok(value),
@@ -156,18 +137,17 @@ impl<'p> Named<'p> {
         }
     }
 
-    fn list(&self, names: &mut Vec<u8>) -> Result<usize, Errno> {
-        let room = spare_capacity(names);
+    fn list(self, room: &mut [u8]) -> Result<usize, Errno> {
         match self {
-            Self::Open(file, _) => flistxattr(file, room),
-            Self::Path(path) => llistxattr(*path, room),
+            Self::Open(file) => flistxattr(file, room),
+            Self::Path(path) => llistxattr(path, room),
         }
     }
 }
 
 /// The flags of what can't be opened, and of what has none that way.
-fn some_flags(path: &Path) -> io::Result<u32> {
-    let stat = match statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty()) {
+fn some_flags(told: Result<Statx, Errno>) -> io::Result<u32> {
+    let stat = match told {
         Ok(stat) => stat,
         // A kernel before 4.11, or a sandbox that plays one.
         Err(Errno::NOSYS | Errno::PERM) => return Ok(0),

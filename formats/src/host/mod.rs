@@ -12,18 +12,24 @@ mod system;
 #[cfg(any(not(unix), kurmadisk_portable_host))]
 #[path = "portable.rs"]
 mod system;
+#[cfg(all(unix, not(kurmadisk_portable_host)))]
+mod unix_dir;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
 
+#[cfg(any(not(unix), kurmadisk_portable_host))]
+pub use system::HostDir;
 pub use system::{
-    allow_open_files, attributes, claim_partition, create_unnamed, data_ranges, link_unnamed,
-    open_regular, punch_hole, read_dir, read_exact_at, read_link, share_content, stamp, stat,
-    sync_folder, write_all_at,
+    Names, allow_open_files, claim_partition, create_unnamed, data_ranges, link_unnamed,
+    open_regular, punch_hole, read_exact_at, read_link, share_content, stamp, stat, sync_folder,
+    write_all_at,
 };
+#[cfg(all(unix, not(kurmadisk_portable_host)))]
+pub use unix_dir::HostDir;
 
 use crate::map::{FileIdentity, FileStamp};
 
@@ -94,18 +100,83 @@ impl HostStat {
         }
     }
 
-    /// What tells a regular file from itself at any other time; nothing where the host numbers no files.
+    /// What tells a regular file from itself at any other time, where the host numbers files.
     #[must_use]
-    pub fn identity(&self) -> Option<FileIdentity> {
-        (self.kind == HostKind::File && self.inode != 0).then(|| FileIdentity {
+    pub fn identity(&self) -> FileIdentity {
+        FileIdentity {
             stamp: self.stamp(),
             changed_seconds: self.changed_seconds,
             changed_nanos: self.changed_nanos,
+        }
+    }
+}
+
+/// A name in a directory of the host, as the directory tells it.
+#[derive(Clone, Debug)]
+pub struct HostName {
+    /// The name.
+    pub name: OsString,
+    /// What it stands for.
+    pub kind: HostKind,
+    /// The number of its file system; names looked at in the order of these are often found faster. Zero where there
+    /// is none.
+    pub inode: u64,
+}
+
+impl HostName {
+    /// The directory itself, as a name in it.
+    #[must_use]
+    pub fn itself() -> Self {
+        Self {
+            name: ".".into(),
+            kind: HostKind::Directory,
+            inode: 0,
+        }
+    }
+
+    /// The name's bytes as the host encodes them.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.name.as_encoded_bytes()
+    }
+}
+
+/// All that the host tells of a name but its content.
+#[derive(Clone, Debug)]
+pub struct HostFound {
+    /// Its metadata; a symbolic link's own, not its target's.
+    pub stat: HostStat,
+    /// What it has besides.
+    pub attributes: HostAttributes,
+    /// A symbolic link's target.
+    pub target: Vec<u8>,
+    /// Where a regular file has data: ranges of bytes, ascending and disjoint; what lies between are holes. Nothing
+    /// where it has no holes.
+    pub data: Option<Vec<Range<u64>>>,
+}
+
+impl HostFound {
+    /// Holes are looked for, by `data`, only in files that may have some: those that occupy less than their length, or
+    /// whose extended attributes are counted with what they occupy.
+    fn new(
+        stat: HostStat,
+        attributes: HostAttributes,
+        target: Vec<u8>,
+        data: impl FnOnce() -> io::Result<Vec<Range<u64>>>,
+    ) -> io::Result<Self> {
+        let may_have = stat.allocated < stat.len || !attributes.xattrs.is_empty();
+        let is_asked = stat.kind == HostKind::File && may_have;
+        let data = is_asked.then(data).transpose()?;
+        Ok(Self {
+            stat,
+            attributes,
+            target,
+            data,
         })
     }
 }
 
-/// A name in a directory of the host.
+/// A name in a directory of the host, and its metadata.
 #[derive(Clone, Debug)]
 pub struct HostEntry {
     /// The name.
@@ -122,6 +193,18 @@ impl HostEntry {
     }
 }
 
+/// The names in a directory, in the host's order, without `.` and `..`, with their metadata.
+pub fn read_dir(path: &Path) -> io::Result<Vec<HostEntry>> {
+    let mut dir = HostDir::open(path)?;
+    let names = dir.names()?.into_iter();
+    names
+        .map(|HostName { name, .. }| {
+            let stat = dir.stat(&name)?;
+            Ok(HostEntry { name, stat })
+        })
+        .collect()
+}
+
 /// What a name has besides what `stat` tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostAttributes {
@@ -136,12 +219,14 @@ pub struct HostAttributes {
 /// The signatures every system's module must have.
 const _: () = {
     let _: fn() = allow_open_files;
-    let _: fn(&Path) -> io::Result<(File, FileStamp)> = open_regular;
+    let _: fn(&Path) -> io::Result<(File, HostStat)> = open_regular;
     let _: fn(&File) -> io::Result<FileStamp> = stamp;
     let _: fn(&Path) -> io::Result<HostStat> = stat;
-    let _: fn(&Path) -> io::Result<Vec<HostEntry>> = read_dir;
+    let _: fn(&Path) -> io::Result<HostDir> = HostDir::open;
+    let _: fn(&mut HostDir) -> io::Result<Vec<HostName>> = HostDir::names;
+    let _: fn(&HostDir, &OsStr) -> io::Result<HostStat> = HostDir::stat;
+    let _: fn(&HostDir, &HostName) -> io::Result<HostFound> = HostDir::look;
     let _: fn(&Path) -> io::Result<Vec<u8>> = read_link;
-    let _: fn(&Path, HostKind) -> io::Result<HostAttributes> = attributes;
     let _: fn(&File, u64, &mut [u8]) -> io::Result<()> = read_exact_at;
     let _: fn(&File, u64, &[u8]) -> io::Result<()> = write_all_at;
     let _: fn(&File, u64) -> io::Result<Vec<Range<u64>>> = data_ranges;

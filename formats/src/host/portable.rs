@@ -1,13 +1,14 @@
 //! The host's calls by the standard library alone.
 
+use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
-use super::{HostAttributes, HostEntry, HostKind, HostStat};
+use super::{HostAttributes, HostFound, HostKind, HostName, HostStat};
 use crate::map::FileStamp;
 
 /// Seeking and then reading are two calls here: one thread at a time.
@@ -16,16 +17,33 @@ fn position_lock() -> MutexGuard<'static, ()> {
     LOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Names, by the order in which they were added.
+#[derive(Debug, Default)]
+pub struct Names(Vec<Box<OsStr>>);
+
+impl Names {
+    /// Adds a name behind all others.
+    pub fn push(&mut self, name: &OsStr) {
+        self.0.push(name.into());
+    }
+
+    /// The name that was added after `index` others.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&OsStr> {
+        self.0.get(index).map(|name| &**name)
+    }
+}
+
 /// Nothing here: no limit is known.
 pub fn allow_open_files() {}
 
 /// Opens a regular file for reading, and tells what it is.
-pub fn open_regular(path: &Path) -> io::Result<(File, FileStamp)> {
+pub fn open_regular(path: &Path) -> io::Result<(File, HostStat)> {
     // Asked first: opening something else could wait for its other end.
     if std::fs::metadata(path)?.is_file() {
         let file = File::open(path)?;
-        let stamp = stamp(&file)?;
-        Ok((file, stamp))
+        let stat = host_stat(&file.metadata()?)?;
+        Ok((file, stat))
     } else {
         Err(io::Error::new(
             io::ErrorKind::InvalidInput,
@@ -67,22 +85,47 @@ pub fn stat(path: &Path) -> io::Result<HostStat> {
     host_stat(&std::fs::metadata(path)?)
 }
 
-/// The names in a directory, in the host's order, without `.` and `..`.
-pub fn read_dir(path: &Path) -> io::Result<Vec<HostEntry>> {
-    std::fs::read_dir(path)?
-        .map(|entry| {
-            let entry = entry?;
-            Ok(HostEntry {
-                name: entry.file_name(),
-                stat: host_stat(&entry.metadata()?)?,
-            })
-        })
-        .collect()
+/// A directory, by its path.
+#[derive(Debug)]
+pub struct HostDir {
+    path: PathBuf,
 }
 
-/// Attributes of what `path` names: none are known.
-pub fn attributes(_path: &Path, _kind: HostKind) -> io::Result<HostAttributes> {
-    Ok(HostAttributes::default())
+impl HostDir {
+    /// The directory at `path`.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let path = path.to_path_buf();
+        Ok(Self { path })
+    }
+
+    /// The names in it, in the host's order, without `.` and `..`.
+    pub fn names(&mut self) -> io::Result<Vec<HostName>> {
+        let entries = std::fs::read_dir(&self.path)?.map(|entry| {
+            let entry = entry?;
+            Ok(HostName {
+                kind: host_stat(&entry.metadata()?)?.kind,
+                name: entry.file_name(),
+                inode: 0,
+            })
+        });
+        entries.collect()
+    }
+
+    /// The metadata of a name; a symbolic link's own.
+    pub fn stat(&self, name: &OsStr) -> io::Result<HostStat> {
+        host_stat(&self.path.join(name).symlink_metadata()?)
+    }
+
+    /// All there is to know of a name but its content: here no attributes and no holes.
+    pub fn look(&self, name: &HostName) -> io::Result<HostFound> {
+        let stat = self.stat(&name.name)?;
+        let target = match stat.kind {
+            HostKind::Symlink => read_link(&self.path.join(&name.name))?,
+            _ => Vec::new(),
+        };
+        let whole = || Ok(std::iter::once(0..stat.len).collect());
+        HostFound::new(stat, HostAttributes::default(), target, whole)
+    }
 }
 
 /// The target of a symbolic link, with `/` between its parts.

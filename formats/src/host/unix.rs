@@ -1,9 +1,10 @@
 //! The host's calls on Unix systems.
 
+use std::ffi::OsStr;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::ops::Range;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -11,16 +12,40 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, SeekFrom, seek};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::{HostAttributes, HostEntry, HostKind, HostStat};
+use super::{HostKind, HostStat};
 use crate::map::FileStamp;
 
 /// The names of this process's open files.
 const OPEN_FILES: &str = "/proc/self/fd";
 
+/// Names, by the order in which they were added, without room for each of its own.
+#[derive(Debug, Default)]
+pub struct Names {
+    bytes: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl Names {
+    /// Adds a name behind all others.
+    pub fn push(&mut self, name: &OsStr) {
+        self.bytes.extend_from_slice(name.as_bytes());
+        self.ends.push(self.bytes.len());
+    }
+
+    /// The name that was added after `index` others.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&OsStr> {
+        let end = *self.ends.get(index)?;
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        Some(OsStr::from_bytes(&self.bytes[start..end]))
+    }
+}
+
 /// Opens a regular file for reading, and tells what it is.
 ///
 /// Anything else, a FIFO for instance, is refused without waiting for its other end.
-pub fn open_regular(path: &Path) -> io::Result<(File, FileStamp)> {
+pub fn open_regular(path: &Path) -> io::Result<(File, HostStat)> {
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new()
         .read(true)
@@ -28,7 +53,7 @@ pub fn open_regular(path: &Path) -> io::Result<(File, FileStamp)> {
         .open(path)?;
     let stat = host_stat(&file.metadata()?)?;
     if stat.kind == HostKind::File {
-        Ok((file, stat.stamp()))
+        Ok((file, stat))
     } else {
         Err(io::Error::new(
             io::ErrorKind::InvalidInput,
@@ -91,42 +116,12 @@ pub fn stat(path: &Path) -> io::Result<HostStat> {
     host_stat(&std::fs::metadata(path)?)
 }
 
-/// The names in a directory, in the host's order, without `.` and `..`.
-///
-/// Each name's metadata is asked for relative to the open directory, so no path is walked twice.
-pub fn read_dir(path: &Path) -> io::Result<Vec<HostEntry>> {
-    std::fs::read_dir(path)?
-        .map(|entry| {
-            let entry = entry?;
-            let stat = host_stat(&entry.metadata()?)?;
-            let name = entry.file_name();
-            Ok(HostEntry { name, stat })
-        })
-        .collect()
-}
-
 /// The target of a symbolic link, as its bytes.
 pub fn read_link(path: &Path) -> io::Result<Vec<u8>> {
     Ok(std::fs::read_link(path)?.into_os_string().into_vec())
 }
 
-/// Attributes of what `path` names, which is of this kind, a symbolic link's own; none where the host has none.
-///
-/// Left out are attributes of other namespaces: they belong to the file system that has them, such as a list of
-/// NFS's.
-pub fn attributes(path: &Path, kind: HostKind) -> io::Result<HostAttributes> {
-    #[cfg(target_os = "linux")]
-    {
-        super::linux::attributes(path, kind)
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = (path, kind);
-        Ok(HostAttributes::default())
-    }
-}
-
-fn host_stat(metadata: &Metadata) -> io::Result<HostStat> {
+pub(super) fn host_stat(metadata: &Metadata) -> io::Result<HostStat> {
     let kind = match metadata.file_type() {
         kind if kind.is_dir() => HostKind::Directory,
         kind if kind.is_file() => HostKind::File,

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::extents::Extents;
 use super::{Extent, MapReader, Source};
 use crate::error::MapError;
 
@@ -11,7 +12,7 @@ use crate::error::MapError;
 #[derive(Clone, Debug, Default)]
 pub struct DiskMap {
     len: u64,
-    extents: Vec<Extent>,
+    extents: Extents,
 }
 
 impl DiskMap {
@@ -20,7 +21,7 @@ impl DiskMap {
     pub fn new(len: u64) -> Self {
         Self {
             len,
-            extents: Vec::new(),
+            extents: Extents::default(),
         }
     }
 
@@ -39,6 +40,7 @@ impl DiskMap {
             }
             free_from = extent.end();
         }
+        let extents = extents.into();
         Ok(Self { len, extents })
     }
 
@@ -103,11 +105,20 @@ impl DiskMap {
     pub fn splice(&mut self, at: u64, other: Self) -> Result<(), MapError> {
         check_range(self.len, at, other.len)?;
         let slot = self.free_slot(at, other.len)?;
-        let moved = other.extents.into_iter().map(|mut extent| {
+        let mut extents = other.extents.into_vec();
+        for extent in &mut extents {
             extent.start += at;
-            extent
-        });
-        self.extents.splice(slot..slot, moved);
+        }
+        let own = self.extents.list();
+        // The shorter list moves: the other one may have millions.
+        if extents.len() > own.len() {
+            std::mem::swap(own, &mut extents);
+            let behind = extents.split_off(slot);
+            own.splice(..0, extents);
+            own.extend(behind);
+        } else {
+            own.splice(slot..slot, extents);
+        }
         Ok(())
     }
 
@@ -130,6 +141,7 @@ impl DiskMap {
         for extent in &mut extents {
             extent.start -= start;
         }
+        let extents = extents.into();
         Self { len, extents }
     }
 
@@ -138,7 +150,7 @@ impl DiskMap {
     pub fn filled(self) -> Self {
         let mut extents = Vec::with_capacity(self.extents.len());
         let mut at = 0;
-        for extent in self.extents {
+        for extent in self.extents.into_vec() {
             extents.extend(zeros(at, extent.start));
             at = extent.end();
             extents.push(extent);
@@ -146,7 +158,7 @@ impl DiskMap {
         extents.extend(zeros(at, self.len));
         Self {
             len: self.len,
-            extents,
+            extents: extents.into(),
         }
     }
 

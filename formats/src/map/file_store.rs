@@ -1,13 +1,13 @@
 //! Files of the host as content: opened late, checked, and never many at once.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Content, ContentId, ContentStore};
 use crate::error::SourceError;
-use crate::host;
+use crate::host::{self, Names};
 
 /// The number a [`FileStore`] gave one of its directories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,14 @@ pub struct FileIdentity {
     pub changed_nanos: u32,
 }
 
+impl FileIdentity {
+    /// This, if the host numbers its files; else nobody can tell them apart.
+    #[must_use]
+    pub fn known(self) -> Option<Self> {
+        (self.stamp.inode != 0).then_some(self)
+    }
+}
+
 impl FileStamp {
     /// Whether both are of one file, as far as the host numbers them.
     #[cfg(feature = "vmdk")]
@@ -57,13 +65,14 @@ impl FileStamp {
 pub struct FileStore {
     dirs: Vec<PathBuf>,
     files: Vec<StoredFile>,
+    /// Of the files, in their order.
+    names: Names,
 }
 
 #[derive(Debug)]
 struct StoredFile {
     dir: DirId,
-    name: Box<OsStr>,
-    stamp: FileStamp,
+    identity: FileIdentity,
 }
 
 impl FileStore {
@@ -84,35 +93,33 @@ impl FileStore {
         DirId(id)
     }
 
-    /// Adds file `name` of folder `dir`, which was `stamp` when the plan was made.
+    /// Adds file `name` of folder `dir`, which was `identity` when the plan was made.
     ///
     /// # Panics
     ///
     /// Never in practice: only with more than 2³² files.
-    pub fn add_file(&mut self, dir: DirId, name: OsString, stamp: FileStamp) -> ContentId {
+    pub fn add_file(&mut self, dir: DirId, name: &OsStr, identity: FileIdentity) -> ContentId {
         let id = u32::try_from(self.files.len()).expect("fewer than 2^32 files");
-        self.files.push(StoredFile {
-            dir,
-            name: name.into_boxed_os_str(),
-            stamp,
-        });
+        self.files.push(StoredFile { dir, identity });
+        self.names.push(name);
         ContentId(id)
     }
 
     /// Adds the regular file at `path`, as it is now.
     pub fn add_path(&mut self, path: &Path) -> Result<(ContentId, FileStamp), SourceError> {
-        let (_, stamp) =
+        let (_, stat) =
             host::open_regular(path).map_err(|source| SourceError::open(path, source))?;
         let dir = self.add_dir(path.parent().unwrap_or_else(|| Path::new("")).to_path_buf());
-        let name = path.file_name().unwrap_or_default().to_os_string();
-        Ok((self.add_file(dir, name, stamp), stamp))
+        let name = path.file_name().unwrap_or_default();
+        Ok((self.add_file(dir, name, stat.identity()), stat.stamp()))
     }
 
     /// Where content `id` lies on the host.
     #[must_use]
     pub fn path(&self, id: ContentId) -> Option<PathBuf> {
-        let file = self.files.get(id.0 as usize)?;
-        Some(self.dirs.get(file.dir.0 as usize)?.join(&*file.name))
+        let index = id.0 as usize;
+        let dir = self.dirs.get(self.files.get(index)?.dir.0 as usize)?;
+        Some(dir.join(self.names.get(index)?))
     }
 }
 
@@ -125,14 +132,11 @@ impl ContentStore for FileStore {
         let path = self.path(id).ok_or(SourceError::OutOfRange)?;
         let (file, now) =
             host::open_regular(&path).map_err(|source| SourceError::open(&path, source))?;
-        if now != stored.stamp {
+        let stamp = stored.identity.stamp;
+        if now.stamp() != stamp {
             return Err(SourceError::Changed { path });
         }
-        Ok(Box::new(OpenFile {
-            path,
-            file,
-            stamp: stored.stamp,
-        }))
+        Ok(Box::new(OpenFile { path, file, stamp }))
     }
 
     fn files(&self, id: ContentId) -> Result<Vec<FileIdentity>, SourceError> {
@@ -140,12 +144,7 @@ impl ContentStore for FileStore {
             .files
             .get(id.0 as usize)
             .ok_or(SourceError::OutOfRange)?;
-        let path = self.path(id).ok_or(SourceError::OutOfRange)?;
-        let now = host::stat(&path).map_err(|source| SourceError::open(&path, source))?;
-        if now.stamp() != stored.stamp {
-            return Err(SourceError::Changed { path });
-        }
-        Ok(now.identity().into_iter().collect())
+        Ok(stored.identity.known().into_iter().collect())
     }
 }
 

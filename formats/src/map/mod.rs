@@ -10,6 +10,7 @@
 //! | `source` | [`Source`], and the [`ContentStore`] and [`Content`] behind it |
 //! | `file_store` | [`FileStore`]: files of the host, opened late and checked |
 //! | `extent` | [`Extent`] |
+//! | `extents` | a list of them |
 //! | `disk_map` | [`DiskMap`]: insert, splice, iterate |
 //! | `builder` | [`MapBuilder`]: a map from extents in any order |
 //! | `reader` | [`MapReader`]: the disk a map describes, read back |
@@ -17,6 +18,7 @@
 mod builder;
 mod disk_map;
 mod extent;
+mod extents;
 mod file_store;
 mod reader;
 mod source;

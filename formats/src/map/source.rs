@@ -22,8 +22,8 @@ pub trait ContentStore: fmt::Debug + Send + Sync {
     /// Fails when it has vanished, or is no longer what it was when the map was planned.
     fn open(&self, id: ContentId) -> Result<Box<dyn Content>, SourceError>;
 
-    /// The files that content `id` is made of: while all of them are the same, so is the content. Nothing where that
-    /// can't be told.
+    /// The files that content `id` is made of, as they were when the map was planned: while all of them are the same,
+    /// so is the content. Nothing where that can't be told.
     ///
     /// Fails as [`open`](Self::open) does.
     fn files(&self, id: ContentId) -> Result<Vec<FileIdentity>, SourceError> {

@@ -143,7 +143,7 @@ impl Update<'_> {
                 path: self.path.to_path_buf(),
                 source,
             })?;
-        let (changed, ranges) = self.change(copy.file(), progress)?;
+        let (changed, ranges) = self.change(&self.difference(), copy.file(), progress)?;
         copy.commit()?;
         self.end(&changed, ranges, Way::Copy)
     }
@@ -151,8 +151,10 @@ impl Update<'_> {
     /// Changes the image itself, which has no plan meanwhile.
     fn in_place(&self, progress: &mut OnProgress<'_>) -> Result<Done, UpdateError> {
         let file = self.open(File::options().read(true).write(true))?;
+        let difference = self.difference();
+        difference.check().map_err(EmitError::from)?;
         record::remove(self.path)?;
-        let done = self.change(&file, progress);
+        let done = self.change(&difference, &file, progress);
         let (changed, ranges) = done.map_err(|source| UpdateError::Incomplete {
             path: self.path.to_path_buf(),
             source,
@@ -176,9 +178,14 @@ impl Update<'_> {
         }
     }
 
+    fn difference(&self) -> Difference {
+        difference(&self.old.pieces, &self.new, self.len)
+    }
+
     /// Makes `file` the new image; when this returns, it is on the disk.
     fn change(
         &self,
+        difference: &Difference,
         file: &File,
         progress: &mut OnProgress<'_>,
     ) -> Result<(Changed, Option<Vec<MappedRange>>), EmitError> {
@@ -186,8 +193,7 @@ impl Update<'_> {
             path: self.path.to_path_buf(),
             source,
         };
-        let difference: Difference = difference(&self.old.pieces, &self.new, self.len);
-        let mut changed = change::apply(&difference, file, self.path, self.len, progress)?;
+        let mut changed = change::apply(difference, file, self.path, self.len, progress)?;
         let ranges = std::mem::take(&mut changed.ranges);
         let ranges = self.bmap.then(|| bmap::of_file(file, self.len, ranges));
         let ranges = ranges.transpose().map_err(error)?;

@@ -151,6 +151,23 @@ pub(super) struct Difference {
     pub(super) clear: Vec<Range<u64>>,
 }
 
+impl Difference {
+    /// Whether all that is to be written can be read, and is still what it was.
+    pub(super) fn check(&self) -> Result<(), SourceError> {
+        let mut last = None;
+        for extent in &self.write {
+            if let Source::Content { store, id, .. } = &extent.source {
+                let content = Some((Arc::as_ptr(store).addr(), *id));
+                if content != last {
+                    store.open(*id)?.close()?;
+                    last = content;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What makes a file of the pieces `new`, `len` bytes long, of one of the pieces `old`; both ascend.
 pub(super) fn difference(old: &[Known], new: &[Piece], len: u64) -> Difference {
     let mut before = old.iter().peekable();

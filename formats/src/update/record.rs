@@ -65,7 +65,7 @@ pub(super) fn read(path: &Path) -> Result<Record, Whole> {
         Whole::Damaged(reason.to_owned())
     })?;
     match host::stat(path) {
-        Ok(now) if now.identity() == Some(record.image) => Ok(record),
+        Ok(now) if now.identity() == record.image => Ok(record),
         _ => Err(Whole::OtherImage),
     }
 }
@@ -90,7 +90,7 @@ pub(super) fn write(path: &Path, pieces: Vec<Known>) -> Result<(), EmitError> {
         source,
     };
     let mut file = NewFile::create(&plan_path(path))?;
-    let Some(image) = host::stat(path).map_err(error)?.identity() else {
+    let Some(image) = host::stat(path).map_err(error)?.identity().known() else {
         return Ok(());
     };
     wait_for_clock(&mut file, &image)?;

@@ -211,7 +211,7 @@ proptest! {
         let pieces: Vec<_> = pieces.collect();
         let file = tempfile::NamedTempFile::new().unwrap();
         file.as_file().set_len(start).unwrap();
-        let image = host::stat(file.path()).unwrap().identity().unwrap();
+        let image = host::stat(file.path()).unwrap().identity();
         let record = Record { image, pieces };
         let bytes = record::encode(&record);
         prop_assert_eq!(record::decode(&bytes), Some(record));
@@ -280,7 +280,7 @@ fn an_image_that_is_not_the_plan_s_is_made_as_a_whole() {
 #[test]
 fn a_plan_that_says_nonsense_is_not_followed() {
     let (_folder, image, disk) = built();
-    let identity = host::stat(&image.path).unwrap().identity().unwrap();
+    let identity = host::stat(&image.path).unwrap().identity();
     let piece = |start, len| Known {
         start,
         len,
@@ -353,9 +353,15 @@ fn only_blocks_that_differ_are_written_and_a_young_file_is_compared() {
 }
 
 #[test]
-fn a_source_that_changes_meanwhile_is_an_error() {
+fn a_source_that_changes_meanwhile_is_an_error_if_it_is_needed() {
     let (folder, image, disk) = built();
+    let before = fs::read(&image.path).unwrap();
     fs::write(folder.path().join("b"), content(9)).unwrap();
+    // As it was planned it is in the image.
+    assert_eq!(made(&disk, &image, &UPDATE).unwrap().written, 0);
+    assert!(fs::read(&image.path).unwrap() == before);
+    let disk = two_files(folder.path());
+    fs::write(folder.path().join("b"), content(8)).unwrap();
     let error = made(&disk, &image, &UPDATE).unwrap_err();
     assert!(
         matches!(error, UpdateError::Emit(EmitError::Source(_))),

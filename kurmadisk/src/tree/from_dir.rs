@@ -1,10 +1,12 @@
 //! A tree from a folder of the host.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use kurmadisk_formats::host::{self, HostKind};
+use kurmadisk_formats::host::{HostDir, HostFound, HostKind, HostName};
 use kurmadisk_formats::map::{ContentId, DirId, DiskMap, Extent, FileStore, Source};
 
 use super::read_ahead::{DirNumber, Listed, ReadAhead, metadata};
@@ -40,17 +42,13 @@ pub fn from_dir(path: &Path) -> Result<Tree, TreeError> {
 /// What `skip` says yes to, given a path from the root (no leading `/`) and whether it is a directory, is left out
 /// with all below it; nothing of it is read.
 pub fn folder(path: &Path, skip: &Skip<'_>) -> Result<Folder, TreeError> {
-    let root = host::stat(path).map_err(|source| read_error(path, source))?;
-    if root.kind != HostKind::Directory {
-        let source = std::io::Error::from(std::io::ErrorKind::NotADirectory);
-        return Err(read_error(path, source));
-    }
-    // The folder, even where its path ends in a symbolic link.
-    let meta = metadata(&root, &path.join("."))?;
+    let found = HostDir::open(path).and_then(|dir| dir.look(&HostName::itself()));
+    let root = found.map_err(|source| read_error(path, source))?;
+    let meta = metadata(&root.stat, root.attributes);
     let (ahead, number) = ReadAhead::new(path, skip);
     let mut scan = Scan {
         tree: Tree::new(meta),
-        inodes: vec![(root.device, root.inode)],
+        inodes: vec![(root.stat.device, root.stat.inode)],
         store: FileStore::new(),
         files: Vec::new(),
         linked: HashMap::new(),
@@ -82,7 +80,8 @@ struct PendingFile {
     node: NodeId,
     content: ContentId,
     len: u64,
-    data: Vec<std::ops::Range<u64>>,
+    /// Nothing: all of it.
+    data: Option<Vec<Range<u64>>>,
 }
 
 struct Scan {
@@ -98,15 +97,14 @@ impl Scan {
     fn directory(&mut self, dir: &PendingDir, listing: Vec<Listed>) -> Result<(), TreeError> {
         let stored = self.store.add_dir(dir.host.clone());
         for listed in listing {
-            let host = dir.host.join(&listed.entry.name);
-            let directory = listed.directory;
-            let node = self
-                .entry(dir.node, stored, listed)
-                .map_err(|source| TreeError::At {
-                    path: host.clone(),
-                    source: Box::new(source),
-                })?;
-            if let Some(number) = directory {
+            let name = listed.name;
+            let node = self.entry(dir.node, stored, &name, listed.found);
+            let node = node.map_err(|source| TreeError::At {
+                path: dir.host.join(&name),
+                source: Box::new(source),
+            })?;
+            if let Some(number) = listed.directory {
+                let host = dir.host.join(&name);
                 self.pending.push(PendingDir { node, number, host });
             }
         }
@@ -118,16 +116,18 @@ impl Scan {
         &mut self,
         dir: NodeId,
         stored: DirId,
-        Listed { entry, details, .. }: Listed,
+        name: &OsStr,
+        found: Result<HostFound, TreeError>,
     ) -> Result<NodeId, TreeError> {
-        let stat = &entry.stat;
+        let found = found?;
+        let stat = &found.stat;
+        let name_bytes = name.as_encoded_bytes();
         let shared = stat.links > 1 && stat.kind != HostKind::Directory;
         let inode = (stat.device, stat.inode);
         if shared && let Some(node) = self.linked.get(&inode) {
-            self.tree.link(dir, entry.name_bytes(), *node)?;
+            self.tree.link(dir, name_bytes, *node)?;
             return Ok(*node);
         }
-        let details = details?;
         let device = DeviceNumber {
             major: stat.major,
             minor: stat.minor,
@@ -135,24 +135,25 @@ impl Scan {
         let kind = match stat.kind {
             HostKind::Directory => NodeKind::Directory(Entries::new()),
             HostKind::File => NodeKind::File(DiskMap::new(stat.len)),
-            HostKind::Symlink => NodeKind::Symlink(details.target.into()),
+            HostKind::Symlink => NodeKind::Symlink(found.target.into()),
             HostKind::CharDevice => NodeKind::CharDevice(device),
             HostKind::BlockDevice => NodeKind::BlockDevice(device),
             HostKind::Fifo => NodeKind::Fifo,
             HostKind::Socket => NodeKind::Socket,
         };
-        let node = self.tree.add(dir, entry.name_bytes(), details.meta, kind)?;
+        let meta = metadata(stat, found.attributes);
+        let node = self.tree.add(dir, name_bytes, meta, kind)?;
         self.inodes.push(inode);
         if shared {
             self.linked.insert(inode, node);
         }
         if stat.kind == HostKind::File && stat.len > 0 {
-            let content = self.store.add_file(stored, entry.name, stat.stamp());
+            let content = self.store.add_file(stored, name, stat.identity());
             self.files.push(PendingFile {
                 node,
                 content,
                 len: stat.len,
-                data: details.data,
+                data: found.data,
             });
         }
         Ok(node)
@@ -162,7 +163,8 @@ impl Scan {
         let store = Arc::new(self.store);
         for file in self.files {
             let mut content = DiskMap::new(file.len);
-            for range in file.data {
+            let whole = file.data.is_none().then_some(0..file.len);
+            for range in file.data.into_iter().flatten().chain(whole) {
                 let source = Source::Content {
                     store: store.clone(),
                     id: file.content,

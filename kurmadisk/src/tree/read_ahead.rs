@@ -4,13 +4,12 @@
 //! for a disk. The tree is put together by one thread in one order, so it does not depend on who read what.
 
 use std::collections::HashMap;
-use std::ops::Range;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, Scope};
 
-use kurmadisk_formats::error::SourceError;
-use kurmadisk_formats::host::{self, HostEntry, HostKind, HostStat};
+use kurmadisk_formats::host::{HostAttributes, HostDir, HostFound, HostKind, HostStat};
 
 use super::edit::join;
 use super::from_dir::{Skip, read_error};
@@ -28,19 +27,21 @@ pub(super) struct DirNumber(usize);
 
 /// An entry of a directory.
 pub(super) struct Listed {
-    pub(super) entry: HostEntry,
-    pub(super) details: Result<Details, TreeError>,
+    pub(super) name: OsString,
+    pub(super) found: Result<HostFound, TreeError>,
     /// Its number among those that are to be read, if it is a directory.
     pub(super) directory: Option<DirNumber>,
 }
 
-/// What its directory does not tell of an entry.
-pub(super) struct Details {
-    pub(super) meta: Metadata,
-    /// Of a symbolic link.
-    pub(super) target: Vec<u8>,
-    /// Where a regular file has data.
-    pub(super) data: Vec<Range<u64>>,
+impl Listed {
+    fn name_bytes(&self) -> &[u8] {
+        self.name.as_encoded_bytes()
+    }
+
+    fn is_directory(&self) -> bool {
+        let found = self.found.as_ref();
+        found.is_ok_and(|found| found.stat.kind == HostKind::Directory)
+    }
 }
 
 /// A directory's entries in the order of their names' bytes, without those that are skipped.
@@ -58,7 +59,10 @@ struct Waiting {
 pub(super) struct ReadAhead<'a> {
     skip: &'a Skip<'a>,
     state: Mutex<State>,
-    changed: Condvar,
+    /// There is something to read, or no more will come.
+    to_read: Condvar,
+    /// The directory that is waited for is read.
+    awaited: Condvar,
 }
 
 struct State {
@@ -71,6 +75,10 @@ struct State {
     numbered: usize,
     /// Threads that are reading.
     busy: usize,
+    /// Threads that have nothing to read.
+    idle: usize,
+    /// The directory that is waited for.
+    awaited: Option<DirNumber>,
     stopped: bool,
 }
 
@@ -80,7 +88,8 @@ pub(super) struct Stop<'r, 'a>(&'r ReadAhead<'a>);
 impl Drop for Stop<'_, '_> {
     fn drop(&mut self) {
         self.0.lock().stopped = true;
-        self.0.changed.notify_all();
+        self.0.to_read.notify_all();
+        self.0.awaited.notify_all();
     }
 }
 
@@ -99,12 +108,15 @@ impl<'a> ReadAhead<'a> {
             ahead: 0,
             numbered: 1,
             busy: 0,
+            idle: 0,
+            awaited: None,
             stopped: false,
         };
         let all = Self {
             skip,
             state: Mutex::new(state),
-            changed: Condvar::new(),
+            to_read: Condvar::new(),
+            awaited: Condvar::new(),
         };
         (all, number)
     }
@@ -126,8 +138,11 @@ impl<'a> ReadAhead<'a> {
         let mut state = self.lock();
         loop {
             if let Some(listing) = state.read.remove(&number) {
+                let full = state.ahead >= AHEAD;
                 state.ahead -= listing.as_ref().map_or(0, Vec::len);
-                self.changed.notify_all();
+                if full && state.ahead < AHEAD {
+                    self.to_read.notify_all();
+                }
                 return listing;
             }
             let place = state.waiting.iter().rposition(|dir| dir.number == number);
@@ -136,12 +151,12 @@ impl<'a> ReadAhead<'a> {
                 state.busy += 1;
                 drop(state);
                 let listing = self.read(&dir);
-                self.lock().busy -= 1;
-                self.changed.notify_all();
+                self.end(&mut self.lock());
                 return listing;
             }
             assert!(!state.stopped, "a thread that reads folders has panicked");
-            state = self.wait(state);
+            state.awaited = Some(number);
+            state = wait(&self.awaited, state);
         }
     }
 
@@ -151,61 +166,75 @@ impl<'a> ReadAhead<'a> {
         let panicked = Stop(self);
         let mut state = self.lock();
         while !state.stopped && (state.busy > 0 || !state.waiting.is_empty()) {
-            let dir = match state.waiting.pop() {
-                Some(dir) if state.ahead < AHEAD => dir,
-                none_or_too_many => {
-                    state.waiting.extend(none_or_too_many);
-                    state = self.wait(state);
-                    continue;
-                }
+            let room = state.ahead < AHEAD;
+            let Some(dir) = state.waiting.pop_if(|_| room) else {
+                state.idle += 1;
+                state = wait(&self.to_read, state);
+                state.idle -= 1;
+                continue;
             };
             state.busy += 1;
             drop(state);
             let listing = self.read(&dir);
             state = self.lock();
-            state.busy -= 1;
             state.ahead += listing.as_ref().map_or(0, Vec::len);
             state.read.insert(dir.number, listing);
-            self.changed.notify_all();
+            if state.awaited == Some(dir.number) {
+                state.awaited = None;
+                self.awaited.notify_one();
+            }
+            self.end(&mut state);
         }
         drop(state);
-        self.changed.notify_all();
         std::mem::forget(panicked);
+    }
+
+    /// A thread has read a directory.
+    fn end(&self, state: &mut State) {
+        state.busy -= 1;
+        if state.busy == 0 && state.waiting.is_empty() {
+            self.to_read.notify_all();
+        }
     }
 
     /// Reads a directory, and has those in it wait to be read.
     fn read(&self, dir: &Waiting) -> Listing {
-        let entries = host::read_dir(&dir.host);
-        let mut entries = entries.map_err(|source| read_error(&dir.host, source))?;
-        entries.sort_unstable_by(|a, b| a.name_bytes().cmp(b.name_bytes()));
-        let mut listed = Vec::with_capacity(entries.len());
-        let mut found = Vec::new();
-        for entry in entries {
-            let is_directory = entry.stat.kind == HostKind::Directory;
-            let path = join(&dir.path, entry.name_bytes());
-            if (self.skip)(&path, is_directory) {
+        let error = |source| read_error(&dir.host, source);
+        let mut open = HostDir::open(&dir.host).map_err(error)?;
+        let mut names = open.names().map_err(error)?;
+        // On many disks they lie in this order.
+        names.sort_unstable_by_key(|name| name.inode);
+        let mut listed = Vec::with_capacity(names.len());
+        let mut path = join(&dir.path, b"");
+        let own = path.len();
+        for name in names {
+            path.truncate(own);
+            path.extend_from_slice(name.bytes());
+            if (self.skip)(&path, name.kind == HostKind::Directory) {
                 continue;
             }
-            let host = dir.host.join(&entry.name);
-            let details = details(&entry.stat, &host);
-            if is_directory {
-                found.push((listed.len(), host, path));
-            }
+            let found = open.look(&name);
             listed.push(Listed {
-                entry,
-                details,
+                found: found.map_err(|source| read_error(&dir.host.join(&name.name), source)),
+                name: name.name,
                 directory: None,
             });
         }
+        listed.sort_unstable_by(|a, b| a.name_bytes().cmp(b.name_bytes()));
         let mut state = self.lock();
-        for (index, host, path) in found {
+        for listed in listed.iter_mut().filter(|listed| listed.is_directory()) {
             let number = DirNumber(state.numbered);
             state.numbered += 1;
-            listed[index].directory = Some(number);
-            state.waiting.push(Waiting { number, host, path });
+            listed.directory = Some(number);
+            state.waiting.push(Waiting {
+                number,
+                host: dir.host.join(&listed.name),
+                path: join(&dir.path, listed.name_bytes()),
+            });
         }
-        drop(state);
-        self.changed.notify_all();
+        if state.idle > 0 && state.ahead < AHEAD && !state.waiting.is_empty() {
+            self.to_read.notify_all();
+        }
         Ok(listed)
     }
 
@@ -213,46 +242,16 @@ impl<'a> ReadAhead<'a> {
         // Whoever panicked left it whole: nothing is called while it is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn wait<'g>(&self, state: MutexGuard<'g, State>) -> MutexGuard<'g, State> {
-        self.changed
-            .wait(state)
-            .unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-fn details(stat: &HostStat, path: &Path) -> Result<Details, TreeError> {
-    let target = match stat.kind {
-        HostKind::Symlink => host::read_link(path).map_err(|source| read_error(path, source))?,
-        _ => Vec::new(),
-    };
-    let meta = metadata(stat, path)?;
-    let data = match stat.kind {
-        HostKind::File if stat.len > 0 => data_ranges(path, stat, !meta.xattrs.is_empty())?,
-        _ => Vec::new(),
-    };
-    Ok(Details { meta, target, data })
+fn wait<'g>(condition: &Condvar, state: MutexGuard<'g, State>) -> MutexGuard<'g, State> {
+    condition
+        .wait(state)
+        .unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Where a file has data. Only one that occupies less than its size can have holes, or one whose extended
-/// attributes are `counted` with what it occupies.
-fn data_ranges(path: &Path, stat: &HostStat, counted: bool) -> Result<Vec<Range<u64>>, TreeError> {
-    if stat.allocated >= stat.len && !counted {
-        return Ok(std::iter::once(0..stat.len).collect());
-    }
-    let read_error = |source| read_error(path, source);
-    let (file, stamp) = host::open_regular(path).map_err(read_error)?;
-    if stamp != stat.stamp() {
-        let path = path.to_path_buf();
-        return Err(SourceError::Changed { path }.into());
-    }
-    host::data_ranges(&file, stat.len).map_err(read_error)
-}
-
-pub(super) fn metadata(stat: &HostStat, path: &Path) -> Result<Metadata, TreeError> {
-    let attributes =
-        host::attributes(path, stat.kind).map_err(|source| read_error(path, source))?;
-    Ok(Metadata {
+pub(super) fn metadata(stat: &HostStat, attributes: HostAttributes) -> Metadata {
+    Metadata {
         mode: stat.mode,
         uid: stat.uid,
         gid: stat.gid,
@@ -262,5 +261,5 @@ pub(super) fn metadata(stat: &HostStat, path: &Path) -> Result<Metadata, TreeErr
         },
         xattrs: attributes.xattrs.into_iter().collect(),
         flags: FileFlags::from_bits(attributes.flags),
-    })
+    }
 }

@@ -35,15 +35,40 @@ pub struct Places {
 }
 
 /// One content: which of the runs, and which of the blocks for extent trees or block lists, are its own.
+///
+/// Every inode has one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    runs: Range<usize>,
-    tree_blocks: Range<usize>,
+    runs: Rows,
+    tree_blocks: Rows,
+}
+
+/// Rows of a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Rows {
+    first: u32,
+    count: u32,
+}
+
+impl Rows {
+    /// Those from `first` on of a table that has `end`.
+    fn new(first: usize, end: usize) -> Self {
+        let narrow = |row| u32::try_from(row).expect("memory holds fewer than 2^32 runs");
+        Self {
+            first: narrow(first),
+            count: narrow(end - first),
+        }
+    }
+
+    fn range(&self) -> Range<usize> {
+        let first = self.first as usize;
+        first..first + self.count as usize
+    }
 }
 
 impl Places {
     pub fn runs(&self, place: &Place) -> &[BlockRun] {
-        &self.runs[place.runs.clone()]
+        &self.runs[place.runs.range()]
     }
 
     /// Blocks of what is the filesystem's own.
@@ -57,13 +82,13 @@ impl Places {
     }
 
     pub fn tree_blocks(&self, place: &Place) -> &[u64] {
-        &self.tree_blocks[place.tree_blocks.clone()]
+        &self.tree_blocks[place.tree_blocks.range()]
     }
 
     /// Blocks a content occupies, those of its extent tree included.
     pub fn blocks(&self, place: &Place) -> u64 {
         let data: u64 = self.runs(place).iter().map(|run| u64::from(run.len)).sum();
-        data + place.tree_blocks.len() as u64
+        data + u64::from(place.tree_blocks.count)
     }
 
     /// Blocks of a filesystem that are in use: everything below the contents' end, and what was
@@ -107,25 +132,50 @@ pub struct Contents<'a> {
 }
 
 impl Contents<'_> {
+    /// Where they would end if nothing else were in the filesystem.
+    pub fn end(&self) -> u64 {
+        let mut placer = self.placer(&[]);
+        self.place_each(&mut placer, |placer, _, _| {
+            placer.places.runs.clear();
+            placer.places.tree_blocks.clear();
+        });
+        placer.allocator.next()
+    }
+
     /// Places what is the filesystem's own first, then directories, attributes, and contents, in the order of their
     /// inodes, around `taken`. They may end beyond the filesystem.
     pub fn place(&self, taken: &[Range<u64>], own: Own) -> Places {
-        let block = u64::from(self.block_size.bytes());
-        let mut placer = Placer {
-            allocator: Allocator::new(taken),
-            places: Places {
-                nodes: vec![Place::default(); self.tree.node_count()],
-                ..Places::default()
-            },
-            block_size: self.block_size.bytes() as usize,
-            mapping: self.mapping,
-        };
+        let mut placer = self.placer(taken);
+        placer.places.nodes = vec![Place::default(); self.tree.node_count()];
         let mut whole = |blocks: u32| placer.content(std::iter::once(0..u64::from(blocks)));
         let (resize, journal) = (whole(own.resize), whole(own.journal));
         let orphan = whole(own.orphan_file);
         placer.places.resize = resize;
         placer.places.journal = journal;
         placer.places.orphan = orphan;
+        self.place_each(&mut placer, |placer, id, place| {
+            placer.places.nodes[id.index()] = place;
+        });
+        placer.places.end = placer.allocator.next();
+        placer.places
+    }
+
+    fn placer<'t>(&self, taken: &'t [Range<u64>]) -> Placer<'t> {
+        Placer {
+            allocator: Allocator::new(taken),
+            places: Places::default(),
+            block_size: self.block_size.bytes() as usize,
+            mapping: self.mapping,
+        }
+    }
+
+    /// Places what comes of the tree, and tells of each node's.
+    fn place_each(
+        &self,
+        placer: &mut Placer<'_>,
+        mut placed: impl FnMut(&mut Placer<'_>, NodeId, Place),
+    ) {
+        let block = u64::from(self.block_size.bytes());
         if self.numbers.lost_found.is_some() {
             let blocks = LOST_FOUND_BYTES.div_ceil(block);
             placer.places.lost_found = placer.content(std::iter::once(0..blocks));
@@ -133,7 +183,8 @@ impl Contents<'_> {
         let is_dir = |id: &&NodeId| matches!(self.tree.node(**id).kind, NodeKind::Directory(_));
         for id in self.numbers.order.iter().filter(is_dir) {
             let blocks = u64::from(self.directories.blocks(*id));
-            placer.places.nodes[id.index()] = placer.content(std::iter::once(0..blocks));
+            let place = placer.content(std::iter::once(0..blocks));
+            placed(placer, *id, place);
         }
         placer.places.attributes = (0..self.attributes.block_count())
             .map(|_| placer.allocator.take(1).start)
@@ -146,10 +197,8 @@ impl Contents<'_> {
                 }
                 _ => continue,
             };
-            placer.places.nodes[id.index()] = place;
+            placed(placer, *id, place);
         }
-        placer.places.end = placer.allocator.next();
-        placer.places
     }
 }
 
@@ -187,8 +236,8 @@ impl Placer<'_> {
             self.places.tree_blocks.push(self.allocator.take(1).start);
         }
         Place {
-            runs,
-            tree_blocks: first..self.places.tree_blocks.len(),
+            runs: Rows::new(runs.start, runs.end),
+            tree_blocks: Rows::new(first, self.places.tree_blocks.len()),
         }
     }
 }

@@ -90,7 +90,7 @@ impl<'a> Sizing<'a> {
     /// inodes or the journal, all need the same number of blocks. Most of those stretches are passed
     /// because the least that they need is more than they have.
     pub fn smallest(&self, free: FreeSpace) -> Result<Placed, Ext4Error> {
-        let contents = self.contents.place(&[], Own::default()).end;
+        let contents = self.contents.end();
         let mut blocks = self.with_free(contents, free)?;
         loop {
             let division = match self.division(blocks) {
