@@ -12,10 +12,53 @@ pub(crate) const LEVEL: u32 = 3;
 /// Compresses `data` into one frame, which says its size, with a checksum or without, in place of what is in
 /// `frame`. What comes of it depends on the arguments alone.
 pub(crate) fn frame(data: &[u8], level: u32, checksum: bool, frame: &mut Vec<u8>) {
-    let level = i32::try_from(level).map_or(CompressionLevel::Best, CompressionLevel::from_level);
-    let mut compressor: FrameCompressor = FrameCompressor::new(level);
+    let mut compressor: FrameCompressor = FrameCompressor::new(level_of(level));
     compressor.set_content_checksum(checksum);
     compressor.compress_independent_frame_into(data, frame);
+}
+
+fn level_of(level: u32) -> CompressionLevel {
+    i32::try_from(level).map_or(CompressionLevel::Best, CompressionLevel::from_level)
+}
+
+#[cfg(feature = "compress")]
+pub(crate) use self::stream::Stream;
+
+#[cfg(feature = "compress")]
+mod stream {
+    use std::io;
+
+    use structured_zstd::encoding::CompressionContext;
+
+    /// One frame with a checksum, piece by piece.
+    ///
+    /// All of it is concrete: the compressor is generic and takes minutes to compile, which a caller that is generic
+    /// too would have every crate do that uses it.
+    pub(crate) struct Stream(CompressionContext);
+
+    impl Stream {
+        pub(crate) fn new(level: u32) -> Self {
+            Self(CompressionContext::new(super::level_of(level)))
+        }
+
+        /// Comes before the first piece.
+        #[inline(never)]
+        pub(crate) fn begin(&mut self) -> io::Result<()> {
+            self.0.set_content_checksum(true)
+        }
+
+        /// Appends to `frame` what comes of the begin of `data`, and tells how much of that was taken.
+        #[inline(never)]
+        pub(crate) fn write(&mut self, frame: &mut Vec<u8>, data: &[u8]) -> io::Result<usize> {
+            self.0.write(frame, data)
+        }
+
+        /// Appends the frame's end.
+        #[inline(never)]
+        pub(crate) fn finish(&mut self, frame: &mut Vec<u8>) -> io::Result<()> {
+            self.0.finish_frame(frame)
+        }
+    }
 }
 
 #[cfg(feature = "qcow2-zstd")]

@@ -10,12 +10,10 @@ use std::num::NonZero;
 use std::path::Path;
 use std::str::FromStr;
 
-use structured_zstd::encoding::{CompressionContext, CompressionLevel};
-
 use super::codec::Codec;
 use super::{Compressed, CompressionError, gzip, lz4, xz};
 use crate::output::{Filled, Output};
-use crate::zstd::LEVEL;
+use crate::zstd::{LEVEL, Stream};
 
 /// Levels above look further back than the kernel's 8 MiB.
 const ZSTD_LEVELS: (u32, u32) = (1, 19);
@@ -122,18 +120,16 @@ impl FromStr for KernelCompression {
 /// One frame of zstd (RFC 8878), with a checksum.
 struct Frame<O> {
     out: O,
-    context: CompressionContext,
+    stream: Stream,
     gathered: Vec<u8>,
     written: u64,
 }
 
 impl<O: Output> Frame<O> {
     fn new(out: O, level: u32) -> Self {
-        let level =
-            i32::try_from(level).map_or(CompressionLevel::Best, CompressionLevel::from_level);
         Self {
             out,
-            context: CompressionContext::new(level),
+            stream: Stream::new(level),
             gathered: Vec::new(),
             written: 0,
         }
@@ -151,11 +147,11 @@ impl<O: Output> Output for Frame<O> {
     /// What is written follows what was, as [`Filled`] sees to.
     fn write_at(&mut self, offset: u64, data: &[u8]) -> io::Result<()> {
         if offset == 0 {
-            self.context.set_content_checksum(true)?;
+            self.stream.begin()?;
         }
         let mut rest = data;
         while !rest.is_empty() {
-            let taken = self.context.write(&mut self.gathered, rest)?;
+            let taken = self.stream.write(&mut self.gathered, rest)?;
             if taken == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
@@ -168,7 +164,7 @@ impl<O: Output> Output for Frame<O> {
     }
 
     fn set_len(&mut self, _: u64) -> io::Result<()> {
-        self.context.finish_frame(&mut self.gathered)?;
+        self.stream.finish(&mut self.gathered)?;
         self.flush()?;
         self.out.set_len(self.written)
     }
