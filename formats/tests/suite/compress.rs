@@ -140,8 +140,9 @@ fn a_gzip_file_is_one_member_whose_length_is_taken_modulo_4_gib() {
     assert_eq!(bytes[bytes.len() - 4..], trailer.to_le_bytes());
     // 1032 to 1 is the most that deflate can do.
     assert!(bytes.len() as u64 > len / 1032 && (bytes.len() as u64) < len / 1000);
+    // It holds the length against the trailer, as gzip does, in half the time.
     let path = file(dir.path(), Compression::Gzip, &bytes);
-    oracle::compressed_test(&path).unwrap();
+    oracle::sevenzip_test(&path).unwrap();
 }
 
 #[test]
@@ -233,11 +234,14 @@ impl Output for Small {
 
 #[test]
 fn an_output_that_fails_ends_it() {
-    let content = noise(1, 20 * MIB);
+    // Noise that comes again as far back as xz looks, and so is quick, makes as much of each block as is written at
+    // once, and there are more blocks than the threads have.
+    let content = noise(1, 256 * KIB).repeat(160);
+    let room = 300 * KIB;
     for compression in Compression::ALL {
         for count in [1, 3] {
             let level = Some(quick(compression));
-            let mut out = Compressed::new(Small(MIB), compression, level, threads(count)).unwrap();
+            let mut out = Compressed::new(Small(room), compression, level, threads(count)).unwrap();
             let written = out.write_at(0, &content);
             let ended = written.and_then(|()| out.set_len(content.len() as u64));
             assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::StorageFull);
@@ -255,7 +259,8 @@ fn files() -> impl Strategy<Value = (Vec<(u64, Vec<u8>)>, u64)> {
         1..3 * KIB,
         (0..2_u64, 0..3_u64).prop_map(|(blocks, more)| blocks * BLOCK + more * MIB - more.min(1)),
     ];
-    let len = prop_oneof![0..3 * KIB, MIB - 2..MIB + 2, 0..5 * MIB];
+    // Most are short: compressing noise is slow.
+    let len = prop_oneof![4 => 0..3 * KIB, 2 => MIB - 2..MIB + 2, 1 => 0..5 * MIB];
     let piece = (gap, len, 0..3_u8, any::<u64>());
     (vec(piece, 0..4), 0..3_u64).prop_map(|(pieces, blocks)| {
         let mut at = 0;

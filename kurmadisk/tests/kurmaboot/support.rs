@@ -190,12 +190,13 @@ pub fn put(folder: &Path, volume: &Path, name: &str, content: &[u8]) {
 
 /// Copies what is not zero.
 fn copy_data(from: &File, to: &File, offset: u64) {
-    let mut buffer = vec![0; 1 << 20];
+    // Compared as a whole: a test's own loops over bytes are not optimised.
+    let (mut buffer, zeros) = (vec![0; 1 << 20], vec![0; 1 << 20]);
     let len = from.metadata().unwrap().len();
     for start in (0..len).step_by(1 << 20) {
         let part = usize::try_from((len - start).min(1 << 20)).unwrap();
         from.read_exact_at(&mut buffer[..part], start).unwrap();
-        if buffer[..part].iter().any(|byte| *byte != 0) {
+        if buffer[..part] != zeros[..part] {
             to.write_all_at(&buffer[..part], offset + start).unwrap();
         }
     }
