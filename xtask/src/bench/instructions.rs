@@ -17,8 +17,8 @@ use kurmadisk_fixtures::workspace_root;
 use serde_json::{Value, json};
 
 use super::job::tool;
-use super::release_folder;
-use crate::{Outcome, cargo, requirements};
+use super::{build_release, release_folder};
+use crate::{Outcome, requirements};
 
 /// A part may take so many times the instructions of the baseline.
 const MOST: f64 = 1.05;
@@ -31,10 +31,8 @@ type Counts = BTreeMap<String, u64>;
 /// Counts, prints a table, and fails when a part takes more than it may; with `write`, what was counted becomes the
 /// baseline instead.
 pub(super) fn run(write: bool) -> Outcome {
-    /// The other packages take longer to build than to count all this.
-    const BUILD: [&str; 4] = ["build", "--release", "--package", "kurmadisk-benches"];
     requirements::ensure()?;
-    cargo::step(&[&BUILD[..], &["--example", "instructions"]].concat())?;
+    build_release()?;
     let program = release_folder()?.join("examples").join("instructions");
     let counts = count_all(&program)?;
     let file = baseline_file();

@@ -203,11 +203,15 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     Ok(())
 }
 
-/// Builds all that is measured at once: alone, packages would have other features of their dependencies, and those
-/// would be built again.
+/// Builds all that is measured or counted at once: alone, packages would have other features of their dependencies,
+/// and those would be built again.
 fn build_release() -> Outcome {
-    let packages = ["--package", "xtask", "--package", "kurmadisk-cli"];
-    cargo::step(&[&["build", "--release", "--bins"], &packages[..]].concat())
+    const PACKAGES: [&str; 3] = ["xtask", "kurmadisk-cli", "kurmadisk-benches"];
+    let mut build = vec!["build", "--release", "--bins", "--example", "instructions"];
+    for package in PACKAGES {
+        build.extend(["--package", package]);
+    }
+    cargo::step(&build)
 }
 
 /// Where cargo puts release builds, wherever the user has told it to.
