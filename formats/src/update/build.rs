@@ -31,7 +31,7 @@ pub fn write(
         return Ok(whole(disk, image, options, None, Whole::Asked, progress)?);
     }
     let map = file_map(disk, image)?;
-    let new = pieces(&map, options.now)?;
+    let new = pieces(&map, options.now, image.options.threads)?;
     let old = if options.update {
         record::read(&image.path)
     } else {

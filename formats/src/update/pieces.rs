@@ -1,7 +1,10 @@
 //! Stretches of a file with their identities, and what two files differ in.
 
+use std::num::NonZero;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, Builder};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -47,11 +50,56 @@ impl Piece {
     }
 }
 
-/// The stretches of a file with this map, ascending; what is in memory in blocks of their own.
-pub(super) fn pieces(file: &DiskMap, now: Duration) -> Result<Vec<Piece>, SourceError> {
-    let mut contents = Contents { now, last: None };
+/// Extents whose identities one thread finds at a time.
+const SHARE: usize = 256;
+
+/// The stretches of a file with this map, ascending; what is in memory in blocks of their own. So many threads find
+/// their identities.
+pub(super) fn pieces(
+    file: &DiskMap,
+    now: Duration,
+    threads: NonZero<usize>,
+) -> Result<Vec<Piece>, SourceError> {
+    let shares: Vec<_> = file.extents().chunks(SHARE).map(Share::new).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(share) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
+            share.pieces.get_or_init(|| pieces_of(share.extents, now));
+        }
+    };
+    let helpers = threads.get().min(shares.len()).saturating_sub(1);
+    thread::scope(|scope| {
+        for _ in 0..helpers {
+            // Without helpers the calling thread does it all.
+            let _ = Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
     let mut pieces = Vec::with_capacity(file.extents().len());
-    for extent in file.extents() {
+    for share in shares {
+        let found = share.pieces.into_inner();
+        pieces.extend(found.unwrap_or_else(|| pieces_of(share.extents, now))?);
+    }
+    Ok(pieces)
+}
+
+/// Extents, and their pieces when a thread has found them.
+struct Share<'a> {
+    extents: &'a [Extent],
+    pieces: OnceLock<Result<Vec<Piece>, SourceError>>,
+}
+
+impl<'a> Share<'a> {
+    fn new(extents: &'a [Extent]) -> Self {
+        let pieces = OnceLock::new();
+        Self { extents, pieces }
+    }
+}
+
+fn pieces_of(extents: &[Extent], now: Duration) -> Result<Vec<Piece>, SourceError> {
+    let mut contents = Contents { now, last: None };
+    let mut pieces = Vec::with_capacity(extents.len());
+    for extent in extents {
         match &extent.source {
             Source::Bytes(_) => pieces.extend(blocks(extent)),
             Source::Zeros => pieces.push(Piece {

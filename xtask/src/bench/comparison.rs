@@ -125,6 +125,9 @@ impl Comparison {
         let (ours, others) = (all(&self.ours, timings)?, all(&self.others, timings)?);
         let found = match self.measure {
             Measure::Length => Ok(length(&ours) / length(&others)),
+            Measure::Time if ours.iter().any(|timing| timing.given_up) => {
+                Err("ours was given up".to_owned())
+            }
             Measure::Time => seconds(&ours).and_then(|ours| {
                 let others = seconds(&others)?;
                 Ok(match self.target {
@@ -133,13 +136,18 @@ impl Comparison {
                 })
             }),
         };
-        let shown = match &found {
-            Ok(ratio) => format!("{ratio:.2}"),
-            Err(reason) => format!("not compared: {reason}"),
+        // Of who was given up it is only known that it takes longer: what is met, is met by more.
+        let bound = others.iter().any(|timing| timing.given_up);
+        let shown = match (&found, self.target) {
+            (Ok(ratio), Some(Target::Faster(_))) if bound => format!("more than {ratio:.2}"),
+            (Ok(ratio), _) if bound => format!("less than {ratio:.2}"),
+            (Ok(ratio), _) => format!("{ratio:.2}"),
+            (Err(reason), _) => format!("not compared: {reason}"),
         };
         let met = self
             .target
-            .and_then(|target| Some(target.is_met(*found.as_ref().ok()?)));
+            .and_then(|target| Some(target.is_met(*found.as_ref().ok()?)))
+            .filter(|met| *met || !bound);
         let wanted = self.target.map(Target::text);
         Some(Verdict {
             found,
@@ -259,6 +267,26 @@ mod tests {
         sum.others.push("short".to_owned());
         assert_eq!(sum.judge(&timings()).unwrap().shown, "0.80");
         assert_eq!(sum.terms(), "long ÷ long + short");
+    }
+
+    #[test]
+    fn who_was_given_up_took_longer_than_that() {
+        let mut timings = timings();
+        timings[0].given_up = true;
+        let judge = |ours, other, target| Comparison::new("t", ours, other, target).judge(&timings);
+        let enough = judge("short", "long", Target::Faster(4.0)).unwrap();
+        assert_eq!(
+            (enough.shown.as_str(), enough.met),
+            ("more than 4.00", Some(true))
+        );
+        let more = judge("short", "long", Target::Faster(5.0)).unwrap();
+        assert_eq!((more.shown.as_str(), more.met), ("more than 4.00", None));
+        let less = judge("short", "long", Target::AtMost(0.2)).unwrap();
+        assert_eq!((less.shown.as_str(), less.met), ("less than 0.25", None));
+        assert_eq!(
+            judge("long", "short", Target::AtMost(9.0)).unwrap().met,
+            None
+        );
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use kurmadisk_fixtures::oracle;
 
@@ -28,6 +29,18 @@ pub(super) struct Job {
     leavings: Vec<PathBuf>,
     action: Action,
 }
+
+/// How a measured run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Measured {
+    /// Well, with so many bytes of memory resident at once; nothing is known of several steps.
+    Done(Option<u64>),
+    /// It took too long.
+    GivenUp,
+}
+
+/// `SIGKILL`.
+const KILLED: i32 = 9;
 
 /// How long a job's files are, and how much of the disk they take, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -74,19 +87,27 @@ impl Job {
         done.map_err(|error| format!("{}: {error}", self.name).into())
     }
 
-    /// Runs it, and tells how much memory was resident at once, in bytes; nothing for several steps.
-    pub(super) fn run_measured(&self) -> Outcome<Option<u64>> {
+    /// Runs it, and tells how much memory was resident at once; a process for `patience` seconds at most.
+    pub(super) fn run_measured(&self, patience: u32) -> Outcome<Measured> {
         let Action::Process(command) = &self.action else {
-            return self.run().map(|()| None);
+            return self.run().map(|()| Measured::Done(None));
         };
         let said = tempfile::NamedTempFile::new()?;
         let command = command()?;
-        let mut measured = tool("time")?;
+        let time = tool("time")?;
+        // In this order, as GNU time ends well when what it measures is killed.
+        let mut measured = tool("timeout")?;
+        measured.args(["--signal=KILL", &patience.to_string()]);
+        measured.arg(time.get_program()).args(time.get_args());
         measured.args(["--format=%M", "--output"]).arg(said.path());
         measured.arg(command.get_program()).args(command.get_args());
-        quietly(&mut measured).map_err(|error| format!("{}: {error}", self.name))?;
+        let output = measured.stdin(Stdio::null()).output()?;
+        if output.status.signal() == Some(KILLED) || output.status.code() == Some(128 + KILLED) {
+            return Ok(Measured::GivenUp);
+        }
+        succeeded(&measured, &output).map_err(|error| format!("{}: {error}", self.name))?;
         let kibibytes: u64 = fs::read_to_string(said.path())?.trim().parse()?;
-        Ok(Some(kibibytes * 1024))
+        Ok(Measured::Done(Some(kibibytes * 1024)))
     }
 
     /// Removes what the job has made.
@@ -125,6 +146,10 @@ pub(crate) fn tool(name: &str) -> Outcome<Command> {
 /// Runs a command without a word unless it fails.
 pub(crate) fn quietly(command: &mut Command) -> Outcome {
     let output = command.stdin(Stdio::null()).output()?;
+    succeeded(command, &output)
+}
+
+fn succeeded(command: &Command, output: &Output) -> Outcome {
     if output.status.success() {
         return Ok(());
     }
@@ -159,9 +184,26 @@ mod tests {
     #[test]
     fn the_memory_of_a_process_is_measured() {
         let job = Job::process("job", [], || Ok(Command::new("true")));
-        assert!(job.run_measured().unwrap().unwrap() > 100_000);
+        let Measured::Done(Some(resident)) = job.run_measured(60).unwrap() else {
+            panic!("it measures");
+        };
+        assert!(resident > 100_000);
         let steps = Job::steps("job", [], Vec::new(), || Ok(()));
-        assert_eq!(steps.run_measured().unwrap(), None);
+        assert_eq!(steps.run_measured(60).unwrap(), Measured::Done(None));
+    }
+
+    #[test]
+    fn what_takes_too_long_is_given_up_and_what_fails_is_not() {
+        let shell = |script: &'static str| {
+            Job::process("job", [], move || {
+                let mut command = Command::new("sh");
+                command.args(["-c", script]);
+                Ok(command)
+            })
+        };
+        let endless = shell("sleep 600").run_measured(1).unwrap();
+        assert_eq!(endless, Measured::GivenUp);
+        assert!(shell("exit 3").run_measured(60).is_err());
     }
 
     #[test]

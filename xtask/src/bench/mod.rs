@@ -49,7 +49,7 @@ use kurmadisk_fixtures::workspace_root;
 
 use crate::{Outcome, cargo, requirements};
 use comparison::{Comparison, Limit};
-use job::Job;
+use job::{Job, Measured};
 use ours::Kurmadisk;
 use report::Report;
 use timing::Timing;
@@ -300,6 +300,9 @@ pub(crate) fn touch() -> Outcome {
     Ok(())
 }
 
+/// Seconds after which a process is given up, and taken for slower than that.
+const PATIENCE: u32 = 300;
+
 fn measure(jobs: &[Job], runs: usize) -> Outcome<Vec<Timing>> {
     let mut timings: Vec<_> = jobs.iter().map(|job| Timing::new(&job.name)).collect();
     for round in 0..=runs {
@@ -307,12 +310,24 @@ fn measure(jobs: &[Job], runs: usize) -> Outcome<Vec<Timing>> {
             // Each round begins with another job, so that none has always the same predecessor.
             let index = (number + round) % jobs.len();
             let (job, timing) = (&jobs[index], &mut timings[index]);
+            if timing.given_up {
+                continue;
+            }
             job.clean()?;
             rustix::fs::sync();
             if round == 0 {
-                timing.resident = job.run_measured()?;
-                timing.output = job.output_sizes()?;
-                eprintln!("round 0 of {runs}  {}", job.name);
+                match job.run_measured(PATIENCE)? {
+                    Measured::Done(resident) => {
+                        timing.resident = resident;
+                        timing.output = job.output_sizes()?;
+                        eprintln!("round 0 of {runs}  {}", job.name);
+                    }
+                    Measured::GivenUp => {
+                        timing.given_up = true;
+                        timing.seconds.push(PATIENCE.into());
+                        eprintln!("given up after {PATIENCE} s  {}", job.name);
+                    }
+                }
             } else {
                 let start = Instant::now();
                 job.run()?;

@@ -70,7 +70,10 @@ impl Report {
                 &mut text,
                 [
                     timing.name.clone(),
-                    format!("{:.3}", timing.median()),
+                    match timing.given_up {
+                        true => format!("given up after {:.0}", timing.median()),
+                        false => format!("{:.3}", timing.median()),
+                    },
                     format!("{:.3}", timing.fastest()),
                     format!("{:.3}", timing.slowest()),
                     format!("{:.2}", timing.spread()),
@@ -105,6 +108,7 @@ impl Report {
                 "fastest": timing.fastest(),
                 "slowest": timing.slowest(),
                 "steady": timing.is_steady(),
+                "given_up": timing.given_up,
                 "resident_bytes": timing.resident,
                 "output_bytes": timing.output.length,
                 "allocated_bytes": timing.output.allocated,

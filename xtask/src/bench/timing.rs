@@ -13,6 +13,8 @@ pub(super) struct Timing {
     pub(super) output: Sizes,
     /// Bytes of memory resident at once, if the job is one process.
     pub(super) resident: Option<u64>,
+    /// Whether it was ended after its only time, which is less than it would have taken.
+    pub(super) given_up: bool,
 }
 
 impl Timing {
@@ -22,6 +24,7 @@ impl Timing {
             seconds: Vec::new(),
             output: Sizes::default(),
             resident: None,
+            given_up: false,
         }
     }
 
