@@ -1,17 +1,12 @@
 //! Compressing the grains of a disk, in several threads.
 
-use flate2::Compress;
 use zerocopy::IntoBytes;
 
 use super::spec::{GRAIN, GRAIN_SECTORS, GrainMarker, SECTOR};
 use crate::blocks::{BATCH, Blocks, Compressor};
-use crate::deflate::Deflater;
+use crate::deflate::{Deflater, stored_zlib_stream};
 use crate::incompressible::is_incompressible;
 use crate::window::BLOCK;
-
-/// The deflate level, by measurement on a Debian root: levels 6 and 7 take 27 and 97 % more time for
-/// files that are 0.9 and 1.3 % smaller; level 3 saves 10 % of the time for 0.7 % more.
-pub(super) const LEVEL: u32 = 4;
 
 /// The most bytes of a compressed grain with its marker, padded: incompressible data grows by a few
 /// bytes, and hypervisors have no room for more.
@@ -25,7 +20,7 @@ const _: () = assert!(BLOCK as u64 == GRAIN && RECORD_LEN as u64 == MAX_RECORD);
 
 /// Compressed grains on their way.
 pub(super) struct Batch {
-    deflaters: Deflaters,
+    deflater: Deflater,
     output: Vec<u8>,
     /// The grains that are not all zeros, ascending.
     pub records: Vec<Record>,
@@ -47,7 +42,7 @@ pub(super) struct Record {
 impl Batch {
     pub(super) fn new(level: u32) -> Self {
         Self {
-            deflaters: Deflaters::new(level),
+            deflater: Deflater::new(level),
             output: Vec::new(),
             records: Vec::new(),
             complete: false,
@@ -70,7 +65,7 @@ impl Compressor for Batch {
         let mut start = 0;
         for (grain, data) in grains.iter() {
             let place = &mut self.output[start..start + RECORD_LEN];
-            let Some(len) = record(grain, data, &mut self.deflaters, place) else {
+            let Some(len) = record(grain, data, &mut self.deflater, place) else {
                 self.complete = false;
                 return;
             };
@@ -82,32 +77,17 @@ impl Compressor for Batch {
     }
 }
 
-/// Compressors, used again for each grain.
-struct Deflaters {
-    smaller: Deflater,
-    stored: Deflater,
-}
-
-impl Deflaters {
-    fn new(level: u32) -> Self {
-        Self {
-            smaller: Deflater::new(level, |level| Compress::new(level, true)),
-            stored: Deflater::new(0, |level| Compress::new(level, true)),
-        }
-    }
-
-    /// Writes the stream of `data` into `room`; its length. Where compressing would take more, it is stored.
-    fn stream(&mut self, data: &[u8], room: &mut [u8]) -> Option<usize> {
-        let worth = !is_incompressible(data);
-        let smaller = worth.then(|| self.smaller.stream(data, room));
-        smaller.flatten().or_else(|| self.stored.stream(data, room))
-    }
+/// Writes the stream of `data` into `room`; its length. Where compressing would take more, it is stored.
+fn stream(data: &[u8], deflater: &mut Deflater, room: &mut [u8]) -> Option<usize> {
+    let worth = !is_incompressible(data);
+    let smaller = worth.then(|| deflater.zlib_stream(data, room));
+    smaller.flatten().or_else(|| stored_zlib_stream(data, room))
 }
 
 /// Writes marker, compressed data and padding into `place`; the length of all that.
-fn record(grain: u64, data: &[u8], deflaters: &mut Deflaters, place: &mut [u8]) -> Option<usize> {
+fn record(grain: u64, data: &[u8], deflater: &mut Deflater, place: &mut [u8]) -> Option<usize> {
     let (marker, room) = place.split_at_mut(MARKER_LEN);
-    let len = deflaters.stream(data, room)?;
+    let len = stream(data, deflater, room)?;
     let size = u32::try_from(len).ok()?;
     let written = GrainMarker {
         lba: (grain * GRAIN_SECTORS).into(),

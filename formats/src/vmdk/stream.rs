@@ -6,18 +6,19 @@
 //! zeros; only grain tables that are not empty exist; a grain is a whole one even at the disk's end;
 //! and the end-of-stream marker is the last sector.
 //!
-//! Memory: `2 · threads + 2` batches of 16 grains, each 2 MiB with its compressed form and two deflate
-//! states; one grain table, and 4 bytes per 32 MiB of the disk for the directory.
+//! Memory: `2 · threads + 2` batches of 16 grains, each 2.7 MiB with its compressed form and what deflates
+//! it; one grain table, and 4 bytes per 32 MiB of the disk for the directory.
 
 use byteorder::LittleEndian;
 use zerocopy::{FromZeros, IntoBytes};
 
 use super::descriptor;
-use super::grains::{self, Batch, MAX_RECORD, Record};
+use super::grains::{Batch, MAX_RECORD, Record};
 use super::spec::{
     self, GRAIN, GRAIN_SECTORS, GT_ENTRIES, GT_SECTORS, GT_SPAN, Header, Marker, SECTOR,
 };
 use crate::blocks::{BlockFile, BlockWriter};
+use crate::deflate;
 use crate::emit::output_error;
 use crate::error::{EmitError, PlaceError};
 use crate::format::ImageOptions;
@@ -80,7 +81,7 @@ pub(super) fn begin<'a>(
         out,
         at: 0,
         capacity,
-        level: options.tuning.level.unwrap_or(grains::LEVEL),
+        level: options.tuning.level.unwrap_or(deflate::LEVEL),
         directory: vec![0; entry(disk.len().div_ceil(GT_SPAN))],
         table: None,
     };
