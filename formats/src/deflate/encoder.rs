@@ -1,5 +1,6 @@
 //! Which matches are taken, and where blocks end.
 
+use super::Encode;
 use super::bits::Bits;
 use super::block::Block;
 use super::finder::{Effort, Finder, MOST, Match};
@@ -50,26 +51,6 @@ impl Encoder {
             level: Level::numbered(level),
             finder: Finder::new(window),
             block: Block::new(),
-        }
-    }
-
-    /// Writes the stream of `data` into `place`; its length, if it fits.
-    pub(super) fn stream(&mut self, data: &[u8], place: &mut [u8]) -> Option<usize> {
-        if data.len() > MOST {
-            return None;
-        }
-        self.finder.load(data);
-        let mut out = Bits::new(place);
-        let mut start = 0;
-        loop {
-            self.block.clear();
-            let end = self.fill(data, start);
-            let last = end == data.len();
-            self.block.write(&data[start..end], last, &mut out)?;
-            if last {
-                return Some(out.finish());
-            }
-            start = end;
         }
     }
 
@@ -134,6 +115,27 @@ impl Encoder {
             }
         }
         None
+    }
+}
+
+impl Encode for Encoder {
+    fn stream(&mut self, data: &[u8], place: &mut [u8]) -> Option<usize> {
+        if data.len() > MOST {
+            return None;
+        }
+        self.finder.load(data);
+        let mut out = Bits::new(place);
+        let mut start = 0;
+        loop {
+            self.block.clear();
+            let end = self.fill(data, start);
+            let last = end == data.len();
+            self.block.write(&data[start..end], last, &mut out)?;
+            if last {
+                return Some(out.finish());
+            }
+            start = end;
+        }
     }
 }
 

@@ -4,6 +4,9 @@
 //! (`docs/dependencies.md`). A block is whole in memory and no longer than [`MOST`], which saves it what a stream of
 //! unknown length costs: there is no window that slides, and positions are 16-bit numbers.
 //!
+//! With the feature `libdeflate` that library makes the streams that may refer as far back as deflate can; it
+//! has no smaller window.
+//!
 //! Numbers of sections are those of RFC 1951.
 
 mod bits;
@@ -12,6 +15,8 @@ mod encoder;
 mod finder;
 mod header;
 mod huffman;
+#[cfg(feature = "libdeflate")]
+mod libdeflate;
 mod split;
 #[cfg(test)]
 mod tests;
@@ -35,13 +40,31 @@ pub(crate) const LEVEL: u32 = 4;
 /// As far back as deflate can refer.
 const WINDOW: usize = 32 << 10;
 
+/// What makes a stream of a block.
+trait Encode: Send {
+    /// Writes the stream of `data`, [`MOST`] bytes at most, into `place`; its length, if it fits.
+    fn stream(&mut self, data: &[u8], place: &mut [u8]) -> Option<usize>;
+}
+
 /// Makes streams that refer to nothing outside of themselves; one serves all blocks.
 pub(crate) struct Deflater {
-    encoder: Box<Encoder>,
+    encoder: Box<dyn Encode>,
 }
 
 impl Deflater {
-    /// Streams at a level from 1 to 9, which refer no more than `window` bytes back.
+    /// Streams at a level from 1 to 9.
+    #[cfg(feature = "vmdk-stream")]
+    pub(crate) fn new(level: u32) -> Self {
+        #[cfg(feature = "libdeflate")]
+        let encoder = libdeflate::Encoder::new(level);
+        #[cfg(not(feature = "libdeflate"))]
+        let encoder = Encoder::new(level, WINDOW);
+        Self {
+            encoder: Box::new(encoder),
+        }
+    }
+
+    /// The same, which refer no more than `window` bytes back.
     pub(crate) fn with_window(level: u32, window: usize) -> Self {
         let encoder = Encoder::new(level, window.min(WINDOW));
         Self {

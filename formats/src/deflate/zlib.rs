@@ -1,7 +1,7 @@
 //! zlib's header and checksum around a stream (RFC 1950).
 
 use super::bits::Bits;
-use super::{Deflater, WINDOW, block};
+use super::{Deflater, block};
 
 /// Deflate with a window of 32 KiB, and of compressors the usual.
 const HEADER: [u8; 2] = [0x78, 0x9C];
@@ -10,11 +10,6 @@ const HEADER: [u8; 2] = [0x78, 0x9C];
 const CHECKSUM: usize = 4;
 
 impl Deflater {
-    /// Streams at a level from 1 to 9.
-    pub(crate) fn new(level: u32) -> Self {
-        Self::with_window(level, WINDOW)
-    }
-
     /// Writes the zlib stream of `data` into `place`, as [`stream`](Self::stream) does.
     pub(crate) fn zlib_stream(&mut self, data: &[u8], place: &mut [u8]) -> Option<usize> {
         wrapped(data, place, |room| self.stream(data, room))

@@ -19,7 +19,8 @@ use crate::{Outcome, cargo};
 const AT_ONCE: usize = 2;
 
 /// What takes longest begins first, lest it be alone in the end. The order changes nothing but the time.
-const FIRST: [&str; 10] = [
+const FIRST: [&str; 11] = [
+    LIBDEFLATE,
     "kurmadisk/tests/kurmaboot",
     "formats/tests/suite",
     "kurmadisk-cli/tests/boot",
@@ -33,6 +34,29 @@ const FIRST: [&str; 10] = [
 ];
 
 const DOCTESTS: &str = "doctests";
+const LIBDEFLATE: &str = "libdeflate";
+
+/// What cargo builds and runs itself: examples in the documentation, and what a feature that is off by default changes.
+const BY_CARGO: [(&str, &[&str]); 2] = [
+    (
+        DOCTESTS,
+        &["test", "--workspace", "--doc", "--no-fail-fast"],
+    ),
+    (
+        LIBDEFLATE,
+        &[
+            "test",
+            "--package=kurmadisk-formats",
+            "--features=libdeflate",
+            "--lib",
+            "--test=suite",
+            "--no-fail-fast",
+            "--",
+            "deflate",
+            "stream",
+        ],
+    ),
+];
 
 /// A program of tests.
 struct Suite {
@@ -52,12 +76,12 @@ struct Done {
 /// long each took, and which of them failed.
 pub(super) fn run_all() -> Outcome<Counted> {
     let mut suites = build()?;
-    let mut doctests = cargo::cargo();
-    doctests.args(["test", "--workspace", "--doc", "--no-fail-fast"]);
-    suites.push(Suite {
-        name: DOCTESTS.into(),
-        command: doctests,
-    });
+    for (name, arguments) in BY_CARGO {
+        let mut command = cargo::cargo();
+        command.args(arguments);
+        let name = name.to_owned();
+        suites.push(Suite { name, command });
+    }
     let place = |suite: &Suite| FIRST.iter().position(|first| *first == suite.name);
     suites.sort_by_key(|suite| place(suite).unwrap_or(FIRST.len()));
     let mut done = run(suites, &show)?;
@@ -256,7 +280,7 @@ mod tests {
             "kurmadisk-cli/tests/slots"
         );
         assert_eq!(name("xtask/src/main.rs"), "xtask/src/main");
-        for first in FIRST.iter().filter(|first| **first != DOCTESTS) {
+        for first in FIRST.iter().filter(|first| first.contains('/')) {
             let place = kurmadisk_fixtures::workspace_root().join(first);
             assert!(
                 place.is_dir() || place.with_extension("rs").is_file(),
