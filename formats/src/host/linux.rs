@@ -2,13 +2,14 @@
 
 use std::fs::{self, DirEntry, File, OpenOptions};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{
-    AtFlags, CWD, OFlags, Statx, StatxAttributes, StatxFlags, fgetxattr, fgetxattr_query,
-    flistxattr, ioctl_getflags, lgetxattr, lgetxattr_query, llistxattr, statx,
+    AtFlags, CWD, OFlags, StatxAttributes, StatxFlags, fgetxattr, fgetxattr_query, flistxattr,
+    ioctl_getflags, lgetxattr, lgetxattr_query, llistxattr, statx,
 };
 use rustix::io::Errno;
 
@@ -74,12 +75,9 @@ impl Named<'_> {
         match self {
             Self::Open(file) => match ioctl_getflags(file) {
                 Ok(flags) => Ok(flags.bits()),
-                Err(_) => some_flags(statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::empty())),
+                Err(_) => some_flags(file, Path::new(""), AtFlags::EMPTY_PATH),
             },
-            Self::Path(path) => {
-                let how = AtFlags::SYMLINK_NOFOLLOW;
-                some_flags(statx(CWD, path, how, StatxFlags::empty()))
-            }
+            Self::Path(path) => some_flags(CWD, path, AtFlags::SYMLINK_NOFOLLOW),
         }
     }
 
@@ -146,8 +144,8 @@ impl Named<'_> {
 }
 
 /// The flags of what can't be opened, and of what has none that way.
-fn some_flags(told: Result<Statx, Errno>) -> io::Result<u32> {
-    let stat = match told {
+fn some_flags(dir: impl AsFd, path: &Path, how: AtFlags) -> io::Result<u32> {
+    let stat = match statx(dir, path, how, StatxFlags::empty()) {
         Ok(stat) => stat,
         // A kernel before 4.11, or a sandbox that plays one.
         Err(Errno::NOSYS | Errno::PERM) => return Ok(0),

@@ -70,9 +70,10 @@ impl Report {
                 &mut text,
                 [
                     timing.name.clone(),
-                    match timing.given_up {
-                        true => format!("given up after {:.0}", timing.median()),
-                        false => format!("{:.3}", timing.median()),
+                    if timing.given_up {
+                        format!("given up after {:.0}", timing.median())
+                    } else {
+                        format!("{:.3}", timing.median())
                     },
                     format!("{:.3}", timing.fastest()),
                     format!("{:.3}", timing.slowest()),
