@@ -225,6 +225,7 @@ fn low_byte(number: usize) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deflate::tests::noise;
 
     const WINDOW: usize = 1 << 15;
 
@@ -243,14 +244,7 @@ mod tests {
 
     /// Noise, and at the end the ten bytes from position 100 on.
     fn repeated(len: usize) -> Vec<u8> {
-        let mut state = 1_u64;
-        let mut next = || {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            state.to_le_bytes()[6]
-        };
-        let mut data: Vec<u8> = std::iter::repeat_with(&mut next).take(len).collect();
+        let mut data = noise(len);
         data.copy_within(100..110, len - 10);
         data
     }

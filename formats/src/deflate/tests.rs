@@ -17,7 +17,7 @@ fn inflated(stream: &[u8], zlib: bool, len: usize) -> Vec<u8> {
     back
 }
 
-fn noise(len: usize) -> Vec<u8> {
+pub(super) fn noise(len: usize) -> Vec<u8> {
     let mut state = 1_u64;
     let mut next = || {
         state = state
