@@ -113,7 +113,14 @@ impl HostDir {
 
     /// The metadata of a name; a symbolic link's own.
     pub fn stat(&self, name: &OsStr) -> io::Result<HostStat> {
-        host_stat(&self.path.join(name).symlink_metadata()?)
+        let path = self.path.join(name);
+        // The directory itself, where its path is a link's.
+        let metadata = if name == "." {
+            path.metadata()
+        } else {
+            path.symlink_metadata()
+        };
+        host_stat(&metadata?)
     }
 
     /// All there is to know of a name but its content: here no attributes and no holes.
