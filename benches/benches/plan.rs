@@ -18,21 +18,21 @@ fn main() {
 fn ext4_plan(bencher: Bencher<'_, '_>, files: usize) {
     let tree = tree(files, 5000);
     let options = Ext4Options::new(Uuid::from_u128(1), Uuid::from_u128(2));
-    bencher.bench(|| Ext4Plan::new(&tree, SIZE, &options));
+    bencher.bench(|| Ext4Plan::new(tree.clone(), SIZE, &options));
 }
 
 #[divan::bench(args = [1_000, 100_000])]
 fn ext4_build(bencher: Bencher<'_, '_>, files: usize) {
     let tree = tree(files, 5000);
     let options = Ext4Options::new(Uuid::from_u128(1), Uuid::from_u128(2));
-    let plan = Ext4Plan::new(&tree, SIZE, &options).expect("fits");
-    bencher.bench(|| plan.build(&tree));
+    let plan = Ext4Plan::new(tree.clone(), SIZE, &options).expect("fits");
+    bencher.bench(|| plan.build());
 }
 
 #[divan::bench(args = [1_000, 20_000])]
 fn fat_plan(bencher: Bencher<'_, '_>, files: usize) {
     let tree = tree(files, 5000);
-    bencher.bench(|| FatPlan::new(&tree, SIZE, &FatOptions::default()));
+    bencher.bench(|| FatPlan::new(tree.clone(), SIZE, &FatOptions::default()));
 }
 
 #[divan::bench(args = [1_000, 100_000])]

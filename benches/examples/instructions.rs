@@ -130,16 +130,16 @@ fn ext4_options() -> Ext4Options {
 fn ext4_plan() -> Counted {
     let tree = tree(FILES, LEN);
     Box::new(move || {
-        black_box(Ext4Plan::new(&tree, SIZE, &ext4_options())?);
+        black_box(Ext4Plan::new(tree.clone(), SIZE, &ext4_options())?);
         Ok(())
     })
 }
 
 fn ext4_build() -> Outcome<Counted> {
     let tree = tree(FILES, LEN);
-    let plan = Ext4Plan::new(&tree, SIZE, &ext4_options())?;
+    let plan = Ext4Plan::new(tree.clone(), SIZE, &ext4_options())?;
     Ok(Box::new(move || {
-        black_box(plan.build(&tree)?);
+        black_box(plan.build()?);
         Ok(())
     }))
 }
@@ -147,7 +147,7 @@ fn ext4_build() -> Outcome<Counted> {
 fn fat_plan() -> Counted {
     let tree = tree(FILES, LEN);
     Box::new(move || {
-        black_box(FatPlan::new(&tree, SIZE, &FatOptions::default())?);
+        black_box(FatPlan::new(tree.clone(), SIZE, &FatOptions::default())?);
         Ok(())
     })
 }

@@ -82,8 +82,8 @@ fn soak(
         ..Ext4Options::new(Uuid::from_u128(1), Uuid::from_u128(2))
     };
     let size = VolumeSize::Auto(FreeSpace::Bytes(0));
-    let plan = timed("plan", || Ext4Plan::new(&tree, size, &options))?;
-    let map = timed("build", || plan.build(&tree))?;
+    let plan = timed("plan", || Ext4Plan::new(tree.clone(), size, &options))?;
+    let map = timed("build", || plan.build())?;
     let folder = tempfile::tempdir()?;
     let image = folder.path().join("filesystem");
     timed("write", || -> Result<(), Box<dyn Error>> {

@@ -51,10 +51,10 @@ impl Plan {
         }
         for partition in self.partitions() {
             let start = layout.byte_range(&partition.entry).start;
-            if let Some((volume, tree)) = &partition.volume {
+            if let Some(volume) = &partition.volume {
                 let number = partition.entry.number;
                 let content = volume
-                    .build(tree)
+                    .build()
                     .map_err(|source| AssembleError::Volume { number, source })?;
                 map.splice(start, content)?;
             }

@@ -30,6 +30,12 @@ pub trait ContentStore: fmt::Debug + Send + Sync {
         let _ = id;
         Ok(Vec::new())
     }
+
+    /// Whether contents are made of what is in memory when they are read: the same bytes each time, and no file is
+    /// needed for them.
+    fn is_made(&self) -> bool {
+        false
+    }
 }
 
 /// One content of a [`ContentStore`], open.

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::bmap::BLOCK;
 use crate::error::SourceError;
-use crate::map::{ContentId, ContentStore, DiskMap, Extent, FileIdentity, Source};
+use crate::map::{ContentCursor, ContentId, ContentStore, DiskMap, Extent, FileIdentity, Source};
 
 /// What stands for the bytes of a stretch: equal ones, equal bytes.
 pub(super) type Identity = [u8; 32];
@@ -53,8 +53,8 @@ impl Piece {
 /// Extents whose identities one thread finds at a time.
 const SHARE: usize = 256;
 
-/// The stretches of a file with this map, ascending; what is in memory in blocks of their own. So many threads find
-/// their identities.
+/// The stretches of a file with this map, ascending; what is in memory, or made of what is, in blocks of their own. So
+/// many threads find their identities.
 pub(super) fn pieces(
     file: &DiskMap,
     now: Duration,
@@ -101,7 +101,8 @@ fn pieces_of(extents: &[Extent], now: Duration) -> Result<Vec<Piece>, SourceErro
     let mut pieces = Vec::with_capacity(extents.len());
     for extent in extents {
         match &extent.source {
-            Source::Bytes(_) => pieces.extend(blocks(extent)),
+            Source::Bytes(_) => blocks(extent, &mut pieces)?,
+            Source::Content { store, .. } if store.is_made() => blocks(extent, &mut pieces)?,
             Source::Zeros => pieces.push(Piece {
                 extent: extent.clone(),
                 identity: Sha256::digest(b"zeros").into(),
@@ -115,19 +116,24 @@ fn pieces_of(extents: &[Extent], now: Duration) -> Result<Vec<Piece>, SourceErro
     Ok(pieces)
 }
 
-/// Bytes in memory, cut at the blocks of the file.
-fn blocks(extent: &Extent) -> impl Iterator<Item = Piece> {
-    let numbers = extent.start / BLOCK..extent.end().div_ceil(BLOCK);
-    numbers.filter_map(|number| {
+/// Bytes, cut at the blocks of the file.
+fn blocks(extent: &Extent, pieces: &mut Vec<Piece>) -> Result<(), SourceError> {
+    let mut cursor = ContentCursor::default();
+    let mut bytes = [0; BLOCK as usize];
+    for number in extent.start / BLOCK..extent.end().div_ceil(BLOCK) {
         let start = number * BLOCK;
-        let extent = extent.clipped(start, start.saturating_add(BLOCK))?;
-        let mut identity = Sha256::new_with_prefix(b"bytes");
-        if let Source::Bytes(bytes) = &extent.source {
-            identity.update(bytes);
-        }
-        let identity = identity.finalize().into();
-        Some(Piece { extent, identity })
-    })
+        let Some(block) = extent.clipped(start, start.saturating_add(BLOCK)) else {
+            continue;
+        };
+        let len = usize::try_from(block.len).map_err(|_| SourceError::OutOfRange)?;
+        cursor.read(&block.source, 0, &mut bytes[..len])?;
+        let identity = Sha256::new_with_prefix(b"bytes").chain_update(&bytes[..len]);
+        pieces.push(Piece {
+            extent: block,
+            identity: identity.finalize().into(),
+        });
+    }
+    cursor.finish()
 }
 
 /// Identities of contents, each asked for once while extents of it follow each other.
@@ -204,7 +210,9 @@ impl Difference {
     pub(super) fn check(&self) -> Result<(), SourceError> {
         let mut last = None;
         for extent in &self.write {
-            if let Source::Content { store, id, .. } = &extent.source {
+            if let Source::Content { store, id, .. } = &extent.source
+                && !store.is_made()
+            {
                 let content = Some((Arc::as_ptr(store).addr(), *id));
                 if content != last {
                     store.open(*id)?.close()?;

@@ -102,21 +102,29 @@ impl Volume {
         }
     }
 
-    /// The regular files of `tree`, which the plan was made for: their paths, and the ranges of
-    /// bytes their contents have from the volume's begin.
+    /// The tree that is in it.
     #[must_use]
-    pub fn files(&self, tree: &Tree) -> Vec<(String, Vec<Range<u64>>)> {
+    pub fn tree(&self) -> &Tree {
         match self {
-            Self::Fat(plan) => plan.files().collect(),
-            Self::Ext4(plan) => plan.files(tree).collect(),
+            Self::Fat(plan) => plan.tree(),
+            Self::Ext4(plan) => plan.tree(),
         }
     }
 
-    /// The volume as an extent map; `tree` must be the one the plan was made for.
-    pub fn build(&self, tree: &Tree) -> Result<DiskMap, VolumeError> {
+    /// The regular files: their paths, and the ranges of bytes their contents have from the volume's begin.
+    #[must_use]
+    pub fn files(&self) -> Vec<(String, Vec<Range<u64>>)> {
         match self {
-            Self::Fat(plan) => Ok(plan.build(tree)?),
-            Self::Ext4(plan) => Ok(plan.build(tree)?),
+            Self::Fat(plan) => plan.files().collect(),
+            Self::Ext4(plan) => plan.files().collect(),
+        }
+    }
+
+    /// The volume as an extent map.
+    pub fn build(&self) -> Result<DiskMap, VolumeError> {
+        match self {
+            Self::Fat(plan) => Ok(plan.build()?),
+            Self::Ext4(plan) => Ok(plan.build()?),
         }
     }
 }

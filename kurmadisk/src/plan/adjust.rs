@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::contents::{PartitionTrees, find};
+use super::contents::{GatheredTrees, find};
 use super::error::PlanError;
 use super::resolve::{Disk, Partition};
 use crate::adjust::overrides::Overrides;
@@ -15,7 +15,7 @@ use crate::tree::{Entries, Metadata, NodeKind, Timestamp, Tree};
 pub(super) fn adjust(
     spec: &ImageSpec,
     disk: &Disk,
-    gathered: &mut PartitionTrees,
+    gathered: &mut GatheredTrees,
 ) -> Result<(), PlanError> {
     let root = find(disk, Content::Root);
     let Some(root) = root else {
@@ -60,7 +60,7 @@ fn no_root(spec: &ImageSpec) -> Result<(), PlanError> {
 fn of_partitions(
     spec: &ImageSpec,
     disk: &Disk,
-    gathered: &mut PartitionTrees,
+    gathered: &mut GatheredTrees,
     root: Option<usize>,
 ) -> Result<(), PlanError> {
     for (index, (partition, tree)) in disk.partitions.iter().zip(gathered).enumerate() {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use kurmadisk_formats::map::DiskMap;
 use kurmadisk_formats::read_at::ReadAt;
@@ -38,7 +39,10 @@ pub struct Trees {
 }
 
 /// The tree of each partition, in the order of the partitions; none without a filesystem.
-pub(super) type PartitionTrees = Vec<Option<Tree>>;
+pub(super) type PartitionTrees = Vec<Option<Arc<Tree>>>;
+
+/// The same while they are put together.
+pub(super) type GatheredTrees = Vec<Option<Tree>>;
 
 /// What nobody describes has these metadata.
 pub(super) fn made(disk: &Disk) -> Metadata {
@@ -88,7 +92,7 @@ pub(super) fn gather(
 ) -> Result<(PartitionTrees, BootSummary), PlanError> {
     let made = made(disk);
     let os_release = trees.root.as_ref().and_then(os_release);
-    let mut gathered: PartitionTrees = disk
+    let mut gathered: GatheredTrees = disk
         .partitions
         .iter()
         .map(|partition| partition.filesystem.map(|_| Tree::new(made.clone())))
@@ -109,7 +113,8 @@ pub(super) fn gather(
     }
     reader.check_used()?;
     adjust::adjust(spec, disk, &mut gathered)?;
-    Ok((gathered, boot))
+    let done = gathered.into_iter().map(|tree| tree.map(Arc::new));
+    Ok((done.collect(), boot))
 }
 
 fn no_partition(content: &str, place: Option<&Place>) -> PlanError {
@@ -148,7 +153,7 @@ pub(super) fn find(disk: &Disk, content: Content) -> Option<usize> {
 fn stage_boot(
     spec: &ImageSpec,
     disk: &Disk,
-    gathered: &mut PartitionTrees,
+    gathered: &mut GatheredTrees,
     made: &Metadata,
     os_release: Option<String>,
     late: Late<'_>,

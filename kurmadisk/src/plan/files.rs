@@ -2,7 +2,7 @@
 
 use kurmadisk_formats::map::DiskMap;
 
-use super::contents::{FILE_MODE, PartitionTrees, host_content};
+use super::contents::{FILE_MODE, GatheredTrees, host_content};
 use super::error::PlanError;
 use super::resolve::Disk;
 use super::trees::TreeReader;
@@ -20,7 +20,7 @@ enum Given<'a> {
 pub(super) fn place(
     file: &FileSpec,
     disk: &Disk,
-    gathered: &mut PartitionTrees,
+    gathered: &mut GatheredTrees,
     made: &Metadata,
     reader: &TreeReader<'_>,
 ) -> Result<(), PlanError> {

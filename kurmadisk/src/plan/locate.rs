@@ -72,7 +72,7 @@ fn ext4_place(disk: &Disk, partition: &Partition, error: &Ext4Error) -> Found {
             place(disk.spec.source_date_epoch.as_ref()),
         ),
         Ext4Error::Entry { path, .. } => content(disk, partition, path),
-        Ext4Error::Changed | Ext4Error::Map(_) => ("", None),
+        Ext4Error::Map(_) => ("", None),
     }
 }
 
@@ -93,7 +93,7 @@ fn fat_place(disk: &Disk, partition: &Partition, error: &FatError) -> Found {
         FatError::TooSmall { .. } | FatError::TooMuch { .. } | FatError::Unsuitable { .. } => {
             size(partition)
         }
-        FatError::Changed { .. } | FatError::Map(_) => ("", None),
+        FatError::Map(_) => ("", None),
     }
 }
 

@@ -53,7 +53,7 @@ use crate::boot::BootSummary;
 use crate::fs::Volume;
 use crate::layout::{DiskLayout, PlacedPartition};
 use crate::spec::ImageSpec;
-use crate::tree::{Timestamp, Tree};
+use crate::tree::Timestamp;
 pub(crate) use bios::BiosBoot;
 use contents::Late;
 use identity::Identity;
@@ -77,8 +77,8 @@ pub struct Plan {
 pub struct PlannedPartition {
     /// Its entry in the table.
     pub entry: PlacedPartition,
-    /// Its filesystem and the tree that is in it, if it has one.
-    pub volume: Option<(Volume, Tree)>,
+    /// Its filesystem, if it has one.
+    pub volume: Option<Volume>,
     /// The hash tree in it, if it has one.
     pub hashes: Option<PlannedHashes>,
 }
@@ -119,7 +119,7 @@ impl Plan {
             None
         };
         boot.bios = bios.is_some();
-        let mut partitions = volumes::final_plans(&disk, trees, sized, &layout, &identity)?;
+        let mut partitions = volumes::final_plans(&disk, &trees, sized, &layout, &identity)?;
         protections.put_into(&disk, &mut partitions)?;
         Ok(Self {
             name: disk.name,

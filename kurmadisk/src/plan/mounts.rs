@@ -1,6 +1,6 @@
 //! Parts of the root tree that go into partitions of their own, as they are mounted in the running system.
 
-use super::contents::{PartitionTrees, find};
+use super::contents::{GatheredTrees, find};
 use super::error::PlanError;
 use super::resolve::{Disk, Partition};
 use crate::spec::{Content, Located};
@@ -20,7 +20,7 @@ struct Move<'a> {
 /// partitions to be mounted on.
 pub(super) fn divide(
     disk: &Disk,
-    trees: &mut PartitionTrees,
+    trees: &mut GatheredTrees,
     made: &Metadata,
 ) -> Result<(), PlanError> {
     let Some(root) = find(disk, Content::Root) else {

@@ -146,10 +146,10 @@ impl Plan {
 fn partition(layout: &DiskLayout, planned: &PlannedPartition, with_files: bool) -> PartitionReport {
     let entry = &planned.entry;
     let range = layout.byte_range(entry);
-    let filesystem = planned.volume.as_ref().map(|(volume, tree)| {
+    let filesystem = planned.volume.as_ref().map(|volume| {
         let inodes = volume.inodes();
         let files = if with_files {
-            volume.files(tree)
+            volume.files()
         } else {
             Vec::new()
         };

@@ -197,7 +197,7 @@ impl Protections {
                 return Err(PlanError::Value(reason).near(asked.spec.size.as_ref(), "size"));
             }
             partition.hashes = Some(each.planned);
-            if let Some((volume, _)) = &mut partitions[each.data].volume {
+            if let Some(volume) = &mut partitions[each.data].volume {
                 *volume = each.volume;
             }
         }
@@ -242,7 +242,7 @@ fn protect(
         )));
     };
     let volume = volumes::smallest(disk, of, tree, identity)?;
-    let mut map = volume.build(tree).map_err(|source| PlanError::Volume {
+    let mut map = volume.build().map_err(|source| PlanError::Volume {
         partition: of.name(),
         source,
     })?;

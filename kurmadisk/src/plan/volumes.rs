@@ -1,5 +1,7 @@
 //! The filesystems of a plan, and the sizes they ask for.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use crate::fs::ext4::{
@@ -102,7 +104,7 @@ fn aligned_sectors(disk: &Disk, bytes: u64) -> u64 {
 pub(super) fn smallest(
     disk: &Disk,
     partition: &Partition,
-    tree: &Tree,
+    tree: &Arc<Tree>,
     identity: &Identity,
 ) -> Result<Volume, PlanError> {
     let context = Context {
@@ -116,7 +118,7 @@ pub(super) fn smallest(
 /// Plans the filesystems for the partitions as they were placed.
 pub(super) fn final_plans(
     disk: &Disk,
-    trees: PartitionTrees,
+    trees: &PartitionTrees,
     sizes: Sizes,
     layout: &DiskLayout,
     identity: &Identity,
@@ -134,7 +136,7 @@ pub(super) fn final_plans(
                     partition,
                     identity,
                 };
-                Some((context.place(&tree, wanted, &entry, layout)?, tree))
+                Some(context.place(tree, wanted, &entry, layout)?)
             }
             None => None,
         };
@@ -180,7 +182,7 @@ impl Context<'_> {
     /// what the alignment leaves over behind it stays unused.
     fn place(
         self,
-        tree: &Tree,
+        tree: &Arc<Tree>,
         wanted: Wanted,
         entry: &PlacedPartition,
         layout: &DiskLayout,
@@ -211,9 +213,9 @@ impl Context<'_> {
         })
     }
 
-    fn plan(self, tree: &Tree, size: VolumeSize, hidden: u32) -> Result<Volume, PlanError> {
+    fn plan(self, tree: &Arc<Tree>, size: VolumeSize, hidden: u32) -> Result<Volume, PlanError> {
         let volume = if self.partition.filesystem == Some(FilesystemKind::Fat) {
-            let plan = FatPlan::new(tree, size, &self.fat_options(hidden)?);
+            let plan = FatPlan::new(Arc::clone(tree), size, &self.fat_options(hidden)?);
             plan.map(Volume::Fat).map_err(VolumeError::from)
         } else {
             let plan = self.ext4_plan(tree, size, self.ext4_options()?);
@@ -227,26 +229,30 @@ impl Context<'_> {
     /// larger than it needs to be, another one has the usual number of free inodes if they fit.
     fn ext4_plan(
         self,
-        tree: &Tree,
+        tree: &Arc<Tree>,
         size: VolumeSize,
         options: Ext4Options,
     ) -> Result<Ext4Plan, Ext4Error> {
         let VolumeSize::Fixed(bytes) = size else {
-            return Ext4Plan::new(tree, size, &options);
+            return Ext4Plan::new(Arc::clone(tree), size, &options);
         };
         if self.partition.is_read_only() {
-            let full = Ext4Plan::new(tree, VolumeSize::Auto(FreeSpace::Bytes(0)), &options)?;
+            let full = Ext4Plan::new(
+                Arc::clone(tree),
+                VolumeSize::Auto(FreeSpace::Bytes(0)),
+                &options,
+            )?;
             if full.size() <= bytes {
                 return Ok(full);
             }
         }
-        match Ext4Plan::new(tree, size, &options) {
+        match Ext4Plan::new(Arc::clone(tree), size, &options) {
             Err(Ext4Error::TooSmall { .. }) if self.has_usual_free_inodes() => {
                 let options = Ext4Options {
                     free_inodes: FreeInodes::default(),
                     ..options
                 };
-                Ext4Plan::new(tree, size, &options)
+                Ext4Plan::new(Arc::clone(tree), size, &options)
             }
             plan => plan,
         }

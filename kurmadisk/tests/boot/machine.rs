@@ -21,9 +21,9 @@ fn disk(files: &BootFiles, method: BootMethod) -> NamedTempFile {
     let summary = stage(&mut esp, files, &meta()).unwrap();
     assert_eq!(summary.method, method);
     let size = VolumeSize::Auto(FreeSpace::Bytes(1 << 20));
-    let plan = FatPlan::new(&esp, size, &FatOptions::default()).unwrap();
+    let plan = FatPlan::new(esp.clone(), size, &FatOptions::default()).unwrap();
     let image = NamedTempFile::new().unwrap();
-    std::fs::write(image.path(), bytes_of(&plan.build(&esp).unwrap())).unwrap();
+    std::fs::write(image.path(), bytes_of(&plan.build().unwrap())).unwrap();
     image
 }
 

@@ -145,7 +145,7 @@ fn every_change_of_a_feature_is_a_filesystem_the_kernel_uses() {
             features_are_those_of(&plan, &image);
             used(&image, "ext4", &tree);
             let smallest = VolumeSize::Auto(FreeSpace::Bytes(0));
-            let plan = Ext4Plan::new(&tree, smallest, &options).expect("fits");
+            let plan = Ext4Plan::new(tree.clone(), smallest, &options).expect("fits");
             checked(&tree, &plan);
             let less = plan.size() - u64::from(block_size.bytes());
             let error = fixed(&tree, less, &options).expect_err("it was the smallest");
@@ -232,7 +232,11 @@ fn block_lists_reach_far() {
     }
     let mut tree = Tree::new(meta());
     tree.place_file(b"far", meta(), map).expect("new");
-    let plan = Ext4Plan::new(&tree, VolumeSize::Auto(FreeSpace::Bytes(0)), &options);
+    let plan = Ext4Plan::new(
+        tree.clone(),
+        VolumeSize::Auto(FreeSpace::Bytes(0)),
+        &options,
+    );
     let plan = plan.expect("fits");
     let image = checked(&tree, &plan);
     assert_eq!(plan.free_blocks(), 0);
@@ -370,10 +374,11 @@ fn more_free_inodes_than_can_be_counted_are_refused() {
             inodes,
             ..with(u32::MAX, 0)
         };
-        let error = Ext4Plan::new(&tree, smallest, &options).expect_err("too many");
+        let error = Ext4Plan::new(tree.clone(), smallest, &options).expect_err("too many");
         assert!(matches!(error, Ext4Error::TooLarge { .. }), "{error}");
     }
-    let error = Ext4Plan::new(&tree, smallest, &with(0, 1000)).expect_err("none would be used");
+    let error =
+        Ext4Plan::new(tree.clone(), smallest, &with(0, 1000)).expect_err("none would be used");
     let text = "free inodes is 1000; it must be less than 1000 thousandths";
     assert_eq!(error.to_string(), text);
     let options = Ext4Options {

@@ -79,8 +79,8 @@ fn resize2fs_makes_it_larger() {
     let plans = [
         fixed(&tree, 20 * MIB, &options()).expect("fits"),
         fixed(&tree, 300 * MIB, &options()).expect("fits"),
-        Ext4Plan::new(&tree, full, &options()).expect("fits"),
-        Ext4Plan::new(&tree, full, &small_blocks()).expect("fits"),
+        Ext4Plan::new(tree.clone(), full, &options()).expect("fits"),
+        Ext4Plan::new(tree.clone(), full, &small_blocks()).expect("fits"),
         fixed(&tree, 70 * MIB, &small_blocks()).expect("fits"),
     ];
     for plan in plans {
@@ -178,8 +178,8 @@ fn machine() -> Image {
     root.place_file(b"grow", executable, content(SCRIPT))
         .expect("new");
     let size = VolumeSize::Auto(FreeSpace::PerMille(50));
-    let plan = Ext4Plan::new(&root, size, &options()).expect("fits");
-    write(&plan.build(&root).expect("builds"))
+    let plan = Ext4Plan::new(root.clone(), size, &options()).expect("fits");
+    write(&plan.build().expect("builds"))
 }
 
 /// QEMU's own kernel loader is the first to boot, which the drives of a [`Machine`] want to be.
@@ -200,7 +200,10 @@ fn the_kernel_makes_it_larger_while_it_is_mounted() {
     };
     let cases = [
         (fixed(&tree, 64 * MIB, &options()).expect("fits"), 20 * GIB),
-        (Ext4Plan::new(&tree, full, &options()).expect("fits"), GIB),
+        (
+            Ext4Plan::new(tree.clone(), full, &options()).expect("fits"),
+            GIB,
+        ),
         (fixed(&tree, 40 * MIB, &small_blocks()).expect("fits"), GIB),
         with("resize_inode", options()),
         with("resize_inode,^64bit,^metadata_csum", options()),

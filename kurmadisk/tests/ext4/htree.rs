@@ -16,7 +16,7 @@ use super::support::{BLOCK_SIZES, Image, checked, fields, fixed, judged, meta, o
 
 fn smallest(tree: &Tree, options: &Ext4Options) -> Ext4Plan {
     let size = VolumeSize::Auto(FreeSpace::Bytes(0));
-    Ext4Plan::new(tree, size, options).expect("fits")
+    Ext4Plan::new(tree.clone(), size, options).expect("fits")
 }
 
 fn with_blocks(block_size: BlockSize) -> Ext4Options {
@@ -310,7 +310,7 @@ fn indexed_directories_can_be_changed() {
             ..with_blocks(block_size)
         };
         let size = VolumeSize::Auto(FreeSpace::Bytes(4 << 20));
-        let plan = Ext4Plan::new(&tree, size, &options).expect("fits");
+        let plan = Ext4Plan::new(tree.clone(), size, &options).expect("fits");
         let image = checked(&tree, &plan);
         let mount = oracle::mount_loop_writable(image.path()).expect("the kernel mounts it");
         let dir = mount.path().join("dir");
@@ -353,7 +353,7 @@ fn e2fsck_makes_them_anew() {
         };
         // Room to write the new one before the old one is given up.
         let size = VolumeSize::Auto(FreeSpace::Bytes(20 << 20));
-        let plan = Ext4Plan::new(&tree, size, &options).expect("fits");
+        let plan = Ext4Plan::new(tree.clone(), size, &options).expect("fits");
         let image = checked(&tree, &plan);
         oracle::e2fsck_optimise(image.path()).expect("it finds nothing to mend");
         oracle::e2fsck_clean(image.path(), 0).expect("clean after");

@@ -28,7 +28,7 @@ fn short_inodes_on_every_block_size_and_profile() {
                 ..short()
             };
             let smallest = VolumeSize::Auto(FreeSpace::Bytes(0));
-            let plan = Ext4Plan::new(&tree, smallest, &options).expect("fits");
+            let plan = Ext4Plan::new(tree.clone(), smallest, &options).expect("fits");
             checked(&tree, &plan);
             let plan = fixed(&tree, 32 * MIB, &options).expect("fits");
             let image = checked(&tree, &plan);
@@ -50,7 +50,12 @@ fn tables_take_half_the_room() {
             inodes: InodeCount::Exact(32000),
             ..options()
         };
-        Ext4Plan::new(&tree, VolumeSize::Auto(FreeSpace::Bytes(0)), &options).expect("fits")
+        Ext4Plan::new(
+            tree.clone(),
+            VolumeSize::Auto(FreeSpace::Bytes(0)),
+            &options,
+        )
+        .expect("fits")
     };
     let (short, long) = (smallest(InodeSize::B128), smallest(InodeSize::B256));
     assert_eq!(short.inodes(), long.inodes());

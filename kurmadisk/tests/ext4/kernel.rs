@@ -38,7 +38,7 @@ fn a_tree_is_mounted_as_it_was() {
         VolumeSize::Fixed(8 * GIB),
     ];
     for size in sizes {
-        let plan = Ext4Plan::new(&tree, size, &options()).expect("fits");
+        let plan = Ext4Plan::new(tree.clone(), size, &options()).expect("fits");
         let image = checked(&tree, &plan);
         mounted_equal(folder.path(), &image, plan.size(), count);
     }
@@ -59,7 +59,7 @@ fn smaller_blocks_are_mounted_too() {
         ..options()
     };
     let size = VolumeSize::Auto(FreeSpace::PerMille(100));
-    let plan = Ext4Plan::new(&tree, size, &options).expect("fits");
+    let plan = Ext4Plan::new(tree.clone(), size, &options).expect("fits");
     let image = checked(&tree, &plan);
     mounted_equal(folder.path(), &image, plan.size(), count - long.len());
 }

@@ -10,7 +10,7 @@ use super::support::{checked, judged, meta, open, options, stat, tree_of};
 
 fn smallest(tree: &Tree, options: &Ext4Options) -> Ext4Plan {
     let size = VolumeSize::Auto(FreeSpace::Bytes(0));
-    Ext4Plan::new(tree, size, options).expect("fits")
+    Ext4Plan::new(tree.clone(), size, options).expect("fits")
 }
 
 #[test]
@@ -83,7 +83,10 @@ fn the_kernel_counts_subdirectories_on() {
     };
     // The kernel keeps up to 4096 blocks for itself.
     let size = VolumeSize::Auto(FreeSpace::Bytes(8 << 20));
-    let image = checked(&tree, &Ext4Plan::new(&tree, size, &options).expect("fits"));
+    let image = checked(
+        &tree,
+        &Ext4Plan::new(tree.clone(), size, &options).expect("fits"),
+    );
     let mount = oracle::mount_loop_writable(image.path()).expect("the kernel mounts it");
     for name in ["full", "more"] {
         let dir = mount.path().join(name);
@@ -113,7 +116,7 @@ fn a_file_may_have_65000_names() {
     assert!(stat(&image, "/dir/0").contains("Links: 65000 "));
     tree.link(dir, b"65000", node).expect("new");
     let size = VolumeSize::Auto(FreeSpace::Bytes(0));
-    let error = Ext4Plan::new(&tree, size, &options()).expect_err("one too many");
+    let error = Ext4Plan::new(tree.clone(), size, &options()).expect_err("one too many");
     assert_eq!(
         error.to_string(),
         "/dir/0: 65001 names are more than the 65000 ext4 can count; copy the file instead"

@@ -187,7 +187,7 @@ fn labels_of_16_bytes_and_times_of_every_sign() {
         };
         // e2fsck takes a later time than its own for a fault, so it is not asked here.
         let plan = fixed(&tree, MIB, &options).expect("fits");
-        let image = write(&plan.build(&tree).expect("builds"));
+        let image = write(&plan.build().expect("builds"));
         let found = fields(&image);
         assert_eq!(found.get("Filesystem created").map(String::as_str), text);
     }

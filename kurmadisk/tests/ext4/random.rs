@@ -315,7 +315,7 @@ proptest! {
         more in 0..100 * MIB,
     ) {
         let tree = timed(tree, &options);
-        let plan = Ext4Plan::new(&tree, VolumeSize::Auto(free), &options).expect("fits");
+        let plan = Ext4Plan::new(tree.clone(), VolumeSize::Auto(free), &options).expect("fits");
         let block = u64::from(options.block_size.bytes());
         match free {
             FreeSpace::Bytes(bytes) => prop_assert!(plan.free_blocks() * block >= bytes),
@@ -343,7 +343,7 @@ proptest! {
     fn one_block_less_than_the_smallest_is_too_small(tree in any_tree(), options in any_options()) {
         let tree = timed(tree, &options);
         let size = VolumeSize::Auto(FreeSpace::Bytes(0));
-        let plan = Ext4Plan::new(&tree, size, &options).expect("fits");
+        let plan = Ext4Plan::new(tree.clone(), size, &options).expect("fits");
         let block = u64::from(options.block_size.bytes());
         let less = fixed(&tree, plan.size() - block, &options);
         let too_small = matches!(less, Err(Ext4Error::TooSmall { needed, .. }) if needed == plan.blocks());

@@ -11,7 +11,7 @@ use super::features::{features_are_those_of, same, tree};
 use super::support::{BLOCK_SIZES, Image, checked, fields, fixed, options, tree_with_blocks};
 
 fn smallest(tree: &Tree, options: &Ext4Options) -> Ext4Plan {
-    Ext4Plan::new(tree, VolumeSize::Auto(FreeSpace::Bytes(0)), options).expect("fits")
+    Ext4Plan::new(tree.clone(), VolumeSize::Auto(FreeSpace::Bytes(0)), options).expect("fits")
 }
 
 #[test]

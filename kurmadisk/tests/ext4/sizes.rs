@@ -55,7 +55,7 @@ fn contents_fill_groups_around_tables_and_copies() {
         };
         let plan = fixed(&tree, 200 * MIB, &options).expect("fits");
         checked(&tree, &plan);
-        let files = plan.files(&tree).map(|(_, ranges)| ranges);
+        let files = plan.files().map(|(_, ranges)| ranges);
         let ranges: Vec<_> = files.flatten().collect();
         assert!(ranges.len() > 3, "the files went around nothing");
         let bytes: u64 = ranges.iter().map(|range| range.end - range.start).sum();
@@ -89,7 +89,7 @@ fn large_filesystems_are_small_files() {
     for (size, groups, written) in [(8 * GIB, 64, MIB), (1024 * GIB, 8192, 80 * MIB)] {
         let plan = fixed(&tree, size, &options()).expect("fits");
         assert_eq!(plan.size(), size);
-        let map = plan.build(&tree).expect("builds");
+        let map = plan.build().expect("builds");
         assert!(map.data_len() < written, "{}", map.data_len());
         let found = fields(&judged(&tree, &plan));
         assert_eq!(found["Block count"], (groups * 32_768).to_string());

@@ -9,7 +9,7 @@ use kurmadisk_formats::map::DiskMap;
 use super::support::{MIB, checked, fixed, judged, meta, options, tree_of, tree_with_blocks};
 
 fn auto(tree: &Tree, free: FreeSpace, options: &Ext4Options) -> Ext4Plan {
-    Ext4Plan::new(tree, VolumeSize::Auto(free), options).expect("fits")
+    Ext4Plan::new(tree.clone(), VolumeSize::Auto(free), options).expect("fits")
 }
 
 fn with_blocks(block_size: BlockSize, journal: JournalSize) -> Ext4Options {
@@ -139,6 +139,6 @@ fn the_free_space_asked_for_is_there() {
     // Inode tables alone are more than a thousandth.
     let options = with_blocks(BlockSize::B1024, JournalSize::Auto);
     let size = VolumeSize::Auto(FreeSpace::PerMille(999));
-    let error = Ext4Plan::new(&tree, size, &options).expect_err("impossible");
+    let error = Ext4Plan::new(tree.clone(), size, &options).expect_err("impossible");
     assert!(matches!(error, Ext4Error::TooLarge { .. }), "{error}");
 }

@@ -62,7 +62,7 @@ pub fn options() -> Ext4Options {
 }
 
 pub fn fixed(tree: &Tree, size: u64, options: &Ext4Options) -> Result<Ext4Plan, Ext4Error> {
-    Ext4Plan::new(tree, VolumeSize::Fixed(size), options)
+    Ext4Plan::new(tree.clone(), VolumeSize::Fixed(size), options)
 }
 
 /// A filesystem as a sparse file that goes with this value.
@@ -234,7 +234,7 @@ pub fn judged(tree: &Tree, plan: &Ext4Plan) -> Image {
 
 /// Builds the filesystem; asks e2fsck, and reads it again.
 pub fn checked(tree: &Tree, plan: &Ext4Plan) -> Image {
-    let map = plan.build(tree).expect("the tree is the planned one");
+    let map = plan.build().expect("the tree is the planned one");
     assert_eq!(map.len(), plan.size());
     let image = write(&map);
     if let Err(error) = oracle::e2fsck_clean(image.path(), 0) {

@@ -83,7 +83,7 @@ pub fn mounted(tree: &Tree, plan: &Ext4Plan) -> Image {
 }
 
 pub fn smallest(tree: &Tree, options: &Ext4Options) -> Ext4Plan {
-    Ext4Plan::new(tree, VolumeSize::Auto(FreeSpace::Bytes(0)), options).expect("fits")
+    Ext4Plan::new(tree.clone(), VolumeSize::Auto(FreeSpace::Bytes(0)), options).expect("fits")
 }
 
 /// The block of an inode's attributes, by `debugfs`; 0 for none.

@@ -76,8 +76,8 @@ fn firmware_reads_and_writes_every_type() {
             sector_size,
             ..forced(fat_type, sectors)
         };
-        let plan = FatPlan::new(&tree, free, &options).expect("some size fits");
-        (sector_size, write(&plan.build(&tree).expect("builds")))
+        let plan = FatPlan::new(tree.clone(), free, &options).expect("some size fits");
+        (sector_size, write(&plan.build().expect("builds")))
     });
     let mut machine = Machine::new(Firmware::Uefi).deadline(Duration::from_mins(2));
     for (number, (sector_size, volume)) in volumes.iter().enumerate() {

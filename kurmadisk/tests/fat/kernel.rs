@@ -90,8 +90,8 @@ fn machine() -> NamedTempFile {
 
 fn ext4(tree: &Tree, size: VolumeSize) -> NamedTempFile {
     let options = Ext4Options::new(Uuid::from_u128(1), Uuid::from_u128(2));
-    let plan = Ext4Plan::new(tree, size, &options).expect("fits");
-    write(&plan.build(tree).expect("builds"))
+    let plan = Ext4Plan::new(tree.clone(), size, &options).expect("fits");
+    write(&plan.build().expect("builds"))
 }
 
 /// QEMU's own kernel loader is the first to boot, which the drives of a [`Machine`] want to be.
@@ -117,7 +117,7 @@ fn linux_reads_and_writes_every_type() {
             ..forced(fat_type, None)
         };
         let plan = plan_of(&tree, size, &options).expect("fits");
-        write(&plan.build(&tree).expect("builds"))
+        write(&plan.build().expect("builds"))
     });
     let system = machine();
     let copies = ext4(&Tree::new(meta()), VolumeSize::Fixed(200 * MIB));

@@ -47,7 +47,7 @@ fn mtools_read_the_volume() {
     let tree = tree_of(&ESP_FILES);
     for size in [MIB, 256 * MIB, 600 * MIB] {
         let plan = plan_of(&tree, size, &options()).expect("fits");
-        let image = write(&plan.build(&tree).expect("builds"));
+        let image = write(&plan.build().expect("builds"));
         let mut expected: Vec<String> = listing(&tree)
             .into_iter()
             .map(|(path, file)| format!("::/{path}{}", if file.is_some() { "" } else { "/" }))

@@ -156,7 +156,7 @@ fn by_mkfs(size: u64, options: &FatOptions) -> Option<Boot> {
 fn planned(size: u64, options: &FatOptions) -> Result<(FatPlan, Boot), FatError> {
     let tree = Tree::new(meta());
     let plan = plan_of(&tree, size, options)?;
-    let map = plan.build(&tree).expect("builds");
+    let map = plan.build().expect("builds");
     let boot = boot_of(&map.reader());
     Ok((plan, boot))
 }

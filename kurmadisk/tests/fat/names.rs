@@ -88,7 +88,7 @@ fn the_longest_names_and_paths_survive() {
     tree.place_file(path.as_bytes(), meta(), content(b"deep"))
         .expect("new");
     let plan = plan_of(&tree, 4 * MIB, &options()).expect("fits");
-    let map = plan.build(&tree).expect("builds");
+    let map = plan.build().expect("builds");
     oracle::fsck_fat_clean(write(&map).path(), 0).expect("fsck.fat finds no fault");
     assert!(read_back(&map) == listing(&tree));
 }

@@ -34,7 +34,7 @@ fn volumes_know_their_place_and_keep_their_size() {
         for (number, alignment) in [(2, MIB), (3, 4096)] {
             let planned = &plan.partitions()[number - 1];
             let range = plan.layout().byte_range(&planned.entry);
-            let Some((Volume::Fat(fat), _)) = &planned.volume else {
+            let Some(Volume::Fat(fat)) = &planned.volume else {
                 panic!("no FAT volume");
             };
             assert_eq!(&bytes_at::<2>(&disk, range.start), &[0xeb, 0x3c]);

@@ -104,7 +104,7 @@ proptest! {
         let root = Metadata { mtime: Timestamp { seconds, nanos: 999_999_999 }, ..meta() };
         tree.set_metadata(Tree::ROOT, root);
         let options = FatOptions { label, fat_type, sector_size, sectors_per_cluster, ..options() };
-        match FatPlan::new(&tree, VolumeSize::Auto(free), &options) {
+        match FatPlan::new(tree.clone(), VolumeSize::Auto(free), &options) {
             Ok(plan) => {
                 prop_assert!(fat_type.is_none_or(|asked| asked == plan.fat_type()));
                 judged_by_all(&tree, &plan);
@@ -165,10 +165,10 @@ proptest! {
         } else {
             VolumeSize::Fixed(size)
         };
-        let Ok(plan) = FatPlan::new(&tree, wanted, &options) else {
+        let Ok(plan) = FatPlan::new(tree.clone(), wanted, &options) else {
             return Ok(());
         };
-        let map = plan.build(&tree).expect("builds");
+        let map = plan.build().expect("builds");
         prop_assert_eq!(map.len(), plan.size());
         if is_free {
             prop_assert!(plan.free_bytes() >= size);

@@ -24,7 +24,7 @@ fn automatic_size_is_the_smallest() {
     ];
     for options in wanted {
         let auto = VolumeSize::Auto(FreeSpace::Bytes(0));
-        let plan = FatPlan::new(&tree, auto, &options).expect("some size fits");
+        let plan = FatPlan::new(tree.clone(), auto, &options).expect("some size fits");
         judged(&tree, &plan);
         let again = plan_of(&tree, plan.size(), &options).expect("its own size fits");
         assert_eq!(again.cluster_size(), plan.cluster_size());
@@ -79,7 +79,7 @@ proptest! {
             data_alignment,
             ..options()
         };
-        let auto = FatPlan::new(&tree, VolumeSize::Auto(free), &options).map(|plan| plan.size());
+        let auto = FatPlan::new(tree.clone(), VolumeSize::Auto(free), &options).map(|plan| plan.size());
         let limit = auto.as_ref().map_or(4 * MIB, |size| *size);
         let enough = (0..=limit)
             .step_by(sector_size as usize)
@@ -93,14 +93,14 @@ fn automatic_size_leaves_free_space() {
     let tree = tree_of(&[("large", &vec![1; 300_000]), ("small", b"2")]);
     for percent in [0, 1, 20, 50, 99] {
         let size = VolumeSize::Auto(FreeSpace::PerMille(percent * 10));
-        let plan = FatPlan::new(&tree, size, &options()).expect("some size fits");
+        let plan = FatPlan::new(tree.clone(), size, &options()).expect("some size fits");
         let share = u64::from(plan.free_clusters()) * 100;
         assert!(share >= u64::from(plan.cluster_count()) * u64::from(percent));
         judged(&tree, &plan);
     }
     for bytes in [1, 5 * MIB, 300 * MIB, 700 * MIB] {
         let size = VolumeSize::Auto(FreeSpace::Bytes(bytes));
-        let plan = FatPlan::new(&tree, size, &options()).expect("some size fits");
+        let plan = FatPlan::new(tree.clone(), size, &options()).expect("some size fits");
         assert!(plan.free_bytes() >= bytes);
         assert_eq!(plan.used_bytes() + plan.free_bytes(), plan.size());
         // Never more than the next step of the rules away.
@@ -133,11 +133,11 @@ fn sizes_end_with_the_numbers_of_sectors() {
         assert!(largest > 2 << 40 || largest == u64::from(u32::MAX) * 512);
         let plan = plan_of(&tree, largest, &options).expect("the size it names");
         assert_eq!(plan.size(), largest);
-        let image = write(&plan.build(&tree).expect("builds"));
+        let image = write(&plan.build().expect("builds"));
         let found = oracle::mdir_paths(image.path(), 0).expect("mdir reads it");
         assert_eq!(found.len(), listing(&tree).len());
         for free in [FreeSpace::Bytes(largest), FreeSpace::Bytes(u64::MAX)] {
-            let error = FatPlan::new(&tree, VolumeSize::Auto(free), &options);
+            let error = FatPlan::new(tree.clone(), VolumeSize::Auto(free), &options);
             let error = error.expect_err("no volume has so much");
             assert!(matches!(error, FatError::TooMuch { .. }), "{error}");
         }
@@ -150,7 +150,7 @@ fn a_full_volume_is_clean() {
     let tree = tree_of(&[("FILE", &vec![7; 65_541 * 512 - 512])]);
     let options = forced(FatType::Fat32, Some(1));
     let auto = VolumeSize::Auto(FreeSpace::Bytes(0));
-    let plan = FatPlan::new(&tree, auto, &options).expect("some size fits");
+    let plan = FatPlan::new(tree.clone(), auto, &options).expect("some size fits");
     assert_eq!(plan.free_clusters(), 0);
     judged(&tree, &plan);
 }

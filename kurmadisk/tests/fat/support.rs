@@ -66,7 +66,7 @@ pub fn forced(fat_type: FatType, sectors_per_cluster: Option<u32>) -> FatOptions
 }
 
 pub fn plan_of(tree: &Tree, size: u64, options: &FatOptions) -> Result<FatPlan, FatError> {
-    FatPlan::new(tree, VolumeSize::Fixed(size), options)
+    FatPlan::new(tree.clone(), VolumeSize::Fixed(size), options)
 }
 
 /// The volume as a sparse file.
@@ -133,7 +133,7 @@ pub fn read_back(map: &DiskMap) -> Listing {
 
 /// Builds the volume; asks fsck.fat and the second reader.
 pub fn judged(tree: &Tree, plan: &FatPlan) -> DiskMap {
-    let map = plan.build(tree).expect("the tree is the planned one");
+    let map = plan.build().expect("the tree is the planned one");
     assert_eq!(map.len(), plan.size());
     oracle::fsck_fat_clean(write(&map).path(), 0).expect("fsck.fat finds no fault");
     assert!(read_back(&map) == listing(tree), "read back as it was");

@@ -106,7 +106,7 @@ fn volume(made: Made, files: &[Present]) -> Vec<u8> {
             let plan = plan
                 .or_else(|_| plan_of(&tree, mib * MIB, &options()))
                 .unwrap();
-            let map = plan.build(&tree).unwrap();
+            let map = plan.build().unwrap();
             let mut bytes = vec![0; usize::try_from(map.len()).unwrap()];
             map.reader().read_exact_at(0, &mut bytes).unwrap();
             bytes

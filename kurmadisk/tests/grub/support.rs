@@ -89,7 +89,7 @@ pub fn told(error: &(dyn Error + 'static)) -> String {
 pub fn tree<'a>(plan: &'a Plan, label: &str) -> &'a Tree {
     let mut partitions = plan.partitions().iter();
     let found = partitions.find(|partition| partition.entry.label == label);
-    &found.unwrap().volume.as_ref().unwrap().1
+    found.unwrap().volume.as_ref().unwrap().tree()
 }
 
 /// The content of a file.

@@ -163,8 +163,8 @@ fn free_clusters_are_what_fatfs_counts() {
             fat_type: Some(fat_type),
             ..FatOptions::default()
         };
-        let plan = FatPlan::new(&content, VolumeSize::Fixed(size), &options).unwrap();
-        let map = plan.build(&content).unwrap();
+        let plan = FatPlan::new(content.clone(), VolumeSize::Fixed(size), &options).unwrap();
+        let map = plan.build().unwrap();
         let report = inspect::disk(&map.reader());
         let found = whole(&report);
         let device = SeekReader::new(map.reader());

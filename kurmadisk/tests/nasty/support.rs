@@ -116,12 +116,9 @@ pub fn options() -> Ext4Options {
 /// The smallest filesystem of `tree`, judged by e2fsck, as a file in `folder`; and its size in bytes.
 pub fn ext4(tree: &Tree, folder: &Path, name: &str) -> (std::path::PathBuf, u64) {
     let size = VolumeSize::Auto(FreeSpace::Bytes(0));
-    let plan = Ext4Plan::new(tree, size, &options()).expect("everything is planned");
+    let plan = Ext4Plan::new(tree.clone(), size, &options()).expect("everything is planned");
     let image = folder.join(name);
-    write(
-        &plan.build(tree).expect("the tree is the planned one"),
-        &image,
-    );
+    write(&plan.build().expect("the tree is the planned one"), &image);
     oracle::e2fsck_clean(&image, 0).unwrap_or_else(|error| panic!("{error}"));
     (image, plan.size())
 }

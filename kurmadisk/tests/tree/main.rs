@@ -51,8 +51,8 @@ fn bytes_of(tree: &Tree, path: &[u8]) -> Vec<u8> {
 fn planned(tree: &Tree) -> DiskMap {
     let options = Ext4Options::new(Uuid::from_u128(1), Uuid::from_u128(2));
     let size = VolumeSize::Auto(FreeSpace::PerMille(50));
-    let plan = Ext4Plan::new(tree, size, &options).expect("fits");
-    plan.build(tree).expect("the planned one")
+    let plan = Ext4Plan::new(tree.clone(), size, &options).expect("fits");
+    plan.build().expect("the planned one")
 }
 
 #[test]

@@ -1,99 +1,72 @@
 //! The plan as an extent map: metadata encoded, contents referred to.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `inodes` | what each inode says |
+//! | `made` | inode tables and directories, encoded when they are read |
+//! | `own` | the journal, and what else a filesystem has for its own use |
 
+mod inodes;
+mod made;
 mod own;
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use kurmadisk_formats::map::{DiskMap, MapBuilder};
 use zerocopy::IntoBytes;
 
-use super::check::MOST_LINKS;
 use super::checksum::Checksum;
-use super::dir;
 use super::error::Ext4Error;
-use super::extents::{self, BlockRun};
 use super::features::Feature;
 use super::group::{self, Bitmap, GroupUse};
-use super::indirect::{self, Mapping};
-use super::inode::{self, Block, FAST_SYMLINK, InodeFields};
+use super::inode::FAST_SYMLINK;
 use super::places::Place;
 use super::plan::Ext4Plan;
-use super::spec::{FIRST_INODE, Inode, JOURNAL_INODE, ROOT_INODE, SUPERBLOCK_OFFSET, file_type};
+use super::spec::{FIRST_INODE, JOURNAL_INODE, ROOT_INODE, SUPERBLOCK_OFFSET};
 use super::superblock::{self, Totals};
-use super::xattr::Stored;
-use crate::tree::{Metadata, NodeId, NodeKind, Tree};
+use crate::tree::{NodeId, NodeKind};
+use made::{DirectoryBlocks, InodeTables};
 
 impl Ext4Plan {
     /// The filesystem as an extent map of [`size`](Self::size) bytes.
     ///
-    /// Fails with [`Ext4Error::Changed`] when `tree` is not what the plan was made for.
-    pub fn build(&self, tree: &Tree) -> Result<DiskMap, Ext4Error> {
-        self.check_unchanged(tree)?;
+    /// Inodes and directories are encoded when they are read, of the plan, which the map shares.
+    pub fn build(&self) -> Result<DiskMap, Ext4Error> {
+        let plan = Arc::new(self.clone());
         let mut builder = Builder {
             plan: self,
-            tree,
             seed: self.checksum_seed(),
             map: MapBuilder::new(self.size()),
-            inodes: Vec::new(),
             directories: vec![0; self.geometry.division.groups as usize],
         };
-        builder.inodes();
         builder.resize();
-        let journal = builder.journal();
-        if let Some(inode) = self.numbers.orphan_file {
-            builder.orphan_file(inode);
-        }
-        if let Some(inode) = self.numbers.lost_found {
-            builder.lost_found(inode);
-        }
+        builder.journal();
+        builder.orphan_file();
+        builder.lost_found();
+        let directories = Arc::new(DirectoryBlocks::new(&plan));
         for id in &self.numbers.order {
-            builder.node(*id);
+            builder.node(*id, &directories);
         }
         builder.attributes();
-        builder.tables();
-        builder.groups(journal);
+        builder.tables(InodeTables::new(&plan));
+        builder.groups();
         Ok(builder.map.finish()?)
     }
 }
 
 struct Builder<'a> {
     plan: &'a Ext4Plan,
-    tree: &'a Tree,
     seed: Checksum,
     map: MapBuilder,
-    /// The used part of each group's inode table.
-    inodes: Vec<BytesMut>,
     /// Directories with an inode in each group.
     directories: Vec<u32>,
-}
-
-/// An inode whose content is in its place.
-struct Draft<'a> {
-    number: u32,
-    meta: &'a Metadata,
-    type_bits: u16,
-    links: u16,
-    place: &'a Place,
-    /// Whether it is a directory with an index.
-    indexed: bool,
-    attributes: Stored<'a>,
 }
 
 impl Builder<'_> {
     fn block_size(&self) -> usize {
         self.plan.options.block_size.bytes() as usize
-    }
-
-    fn inode_size(&self) -> usize {
-        self.plan.options.inode_size.bytes().into()
-    }
-
-    fn inode_format(&self) -> inode::Format {
-        inode::Format {
-            block_size: self.plan.options.block_size.bytes(),
-            inode_size: self.plan.options.inode_size,
-        }
     }
 
     fn offset(&self, block: u64) -> u64 {
@@ -110,148 +83,45 @@ impl Builder<'_> {
             .min(per_group)
     }
 
-    fn inodes(&mut self) {
-        self.inodes = (0..self.plan.geometry.division.groups)
-            .map(|group| {
-                let bytes = self.used_inodes(group) as usize * self.inode_size();
-                BytesMut::zeroed(bytes)
-            })
-            .collect();
+    /// Counts a directory with that inode.
+    fn count_directory(&mut self, number: u32) {
+        let group = (number - 1) / self.plan.geometry.division.inodes_per_group;
+        self.directories[group as usize] += 1;
     }
 
-    fn put_inode(&mut self, number: u32, inode: &Inode) {
-        let index = number - 1;
-        let per_group = self.plan.geometry.division.inodes_per_group;
-        let group = (index / per_group) as usize;
-        let at = (index % per_group) as usize * self.inode_size();
-        let used = &inode.as_bytes()[..self.inode_size()];
-        self.inodes[group][at..at + used.len()].copy_from_slice(used);
-        if inode.mode.get() & 0xf000 == file_type::DIRECTORY.0 {
-            self.directories[group] += 1;
+    /// The blocks that tell where a place is and that lie outside its inode, whose number this is.
+    fn mapping(&mut self, number: u32, place: &Place) {
+        if self.plan.places.tree_blocks(place).is_empty() {
+            return;
         }
-    }
-
-    /// How an inode tells where a place is; the blocks for that outside the inode go into the map.
-    fn mapping(&mut self, place: &Place, seed: Checksum) -> Block {
-        let places = &self.plan.places;
-        let (runs, blocks) = (places.runs(place), places.tree_blocks(place));
-        let (block, nodes) = match Mapping::new(self.plan.options.features) {
-            Mapping::Extents => {
-                let (root, nodes) = extents::tree(runs, blocks, self.block_size(), seed);
-                (Block::Extents(root), nodes)
-            }
-            Mapping::Blocks => {
-                let (root, lists) = indirect::lists(runs, blocks, self.block_size());
-                (Block::Plain(root), lists)
-            }
-        };
+        let (_, nodes) = self.plan.mapping(place, self.seed.for_inode(number));
         for (block, bytes) in nodes {
             self.map.push_bytes(self.offset(block), bytes);
         }
-        block
     }
 
-    /// Puts metadata at the places of its runs.
-    fn put_blocks(&mut self, runs: &[BlockRun], bytes: Vec<u8>) {
-        let mut rest = Bytes::from(bytes);
-        for run in runs {
-            let len = run.len as usize * self.block_size();
-            let piece = rest.split_to(len.min(rest.len()));
-            self.map.push_bytes(self.offset(run.start), piece);
-        }
-    }
-
-    fn node(&mut self, id: NodeId) {
+    fn node(&mut self, id: NodeId, directories: &Arc<DirectoryBlocks>) {
         let plan = self.plan;
         let number = plan.numbers.inodes[id.index()];
-        let node = self.tree.node(id);
         let place = &plan.places.nodes[id.index()];
-        // The plan refused more names than the field can count.
-        let mut links = u16::try_from(node.links()).unwrap_or(u16::MAX);
-        let (size, block) = match &node.kind {
+        match &plan.tree.node(id).kind {
             NodeKind::Directory(_) => {
-                links = self.directory(id, number);
-                (self.blocks_len(place), None)
+                self.count_directory(number);
+                for run in plan.places.runs(place) {
+                    let (at, from) = (self.offset(run.start), self.offset(run.logical.into()));
+                    let len = self.offset(run.len.into());
+                    self.map.push(directories.extent(at, number, from, len));
+                }
             }
-            NodeKind::File(content) => {
-                self.file(content, place);
-                (content.len(), None)
+            NodeKind::File(content) => self.file(content, place),
+            NodeKind::Symlink(target) if target.len() > FAST_SYMLINK => {
+                for run in plan.places.runs(place) {
+                    self.map.push_bytes(self.offset(run.start), target.to_vec());
+                }
             }
-            NodeKind::Symlink(target) => (target.len() as u64, self.symlink(target, place)),
-            NodeKind::CharDevice(device) | NodeKind::BlockDevice(device) => {
-                (0, Some(inode::device_block(*device)))
-            }
-            NodeKind::Fifo | NodeKind::Socket => (0, Some([0; 60])),
-        };
-        let (type_bits, _) = inode::type_of(&node.kind);
-        let draft = Draft {
-            number,
-            meta: &node.meta,
-            type_bits,
-            links,
-            place,
-            indexed: self.plan.directories.is_indexed(id),
-            attributes: plan.attributes.of(id, &plan.places.attributes),
-        };
-        self.finish_inode(&draft, size, block);
-    }
-
-    /// A symbolic link's target: in `i_block` when it is short, else in a block of its own.
-    fn symlink(&mut self, target: &[u8], place: &Place) -> Option<[u8; 60]> {
-        if target.len() > FAST_SYMLINK {
-            self.put_blocks(self.plan.places.runs(place), target.to_vec());
-            return None;
+            _ => {}
         }
-        let mut block = [0; 60];
-        block[..target.len()].copy_from_slice(target);
-        Some(block)
-    }
-
-    /// Bytes in the blocks of a place.
-    fn blocks_len(&self, place: &Place) -> u64 {
-        let runs = self.plan.places.runs(place);
-        runs.iter().map(|run| self.offset(run.len.into())).sum()
-    }
-
-    /// An inode of `size` bytes, with `block` as its `i_block` unless that tells where its blocks lie; gives its
-    /// `i_block`.
-    fn finish_inode(&mut self, draft: &Draft<'_>, size: u64, block: Option<[u8; 60]>) -> [u8; 60] {
-        let seed = self.seed.for_inode(draft.number);
-        let block = match block {
-            Some(bytes) => Block::Plain(bytes),
-            None => self.mapping(draft.place, seed),
-        };
-        let fields = InodeFields {
-            meta: draft.meta,
-            type_bits: draft.type_bits,
-            links: draft.links,
-            size,
-            blocks: self.plan.places.blocks(draft.place),
-            block,
-            indexed: draft.indexed,
-            attributes: draft.attributes,
-            created: draft.meta.mtime,
-        };
-        let inode = inode::encode(&fields, self.inode_format(), seed);
-        self.put_inode(draft.number, &inode);
-        inode.block
-    }
-
-    /// A directory's blocks; gives its number of links.
-    fn directory(&mut self, id: NodeId, number: u32) -> u16 {
-        let plan = self.plan;
-        let directories = dir::entries(self.tree, &plan.numbers, id)
-            .filter(|entry| entry.file_type == file_type::DIRECTORY.1)
-            .count();
-        let seed = self.seed.for_inode(number);
-        let blocks = plan
-            .directories
-            .encode(self.tree, &plan.numbers, id, seed.enabled());
-        self.put_blocks(plan.places.runs(&plan.places.nodes[id.index()]), blocks);
-        match u16::try_from(directories + 2) {
-            Ok(links) if directories <= MOST_LINKS => links,
-            _ => 1,
-        }
+        self.mapping(number, place);
     }
 
     /// Refers to a file's content at the places of its blocks.
@@ -276,16 +146,19 @@ impl Builder<'_> {
         }
     }
 
-    fn tables(&mut self) {
-        let tables = &self.plan.geometry.tables;
-        for (bytes, tables) in std::mem::take(&mut self.inodes).into_iter().zip(tables) {
-            self.map
-                .push_bytes(self.offset(tables.inode_table), bytes.freeze());
+    /// The used part of each group's inode table.
+    fn tables(&mut self, inodes: InodeTables) {
+        let inodes = Arc::new(inodes);
+        let inode_size = u64::from(self.plan.options.inode_size.bytes());
+        for (group, tables) in (0..).zip(&self.plan.geometry.tables) {
+            let len = u64::from(self.used_inodes(group)) * inode_size;
+            let at = self.offset(tables.inode_table);
+            self.map.push(inodes.extent(at, group, len));
         }
     }
 
     /// Bitmaps, descriptors and superblocks.
-    fn groups(&mut self, journal: Option<([u8; 60], u64)>) {
+    fn groups(&mut self) {
         let division = &self.plan.geometry.division;
         let features = self.plan.options.features;
         let format = group::Format {
@@ -316,7 +189,7 @@ impl Builder<'_> {
         let totals = Totals {
             free_blocks,
             free_inodes,
-            journal,
+            journal: self.plan.journal_inode(),
             orphan_file: self.plan.numbers.orphan_file,
             large_dir: self.plan.directories.needs_large_dir(),
         };

@@ -95,9 +95,6 @@ pub enum Ext4Error {
         /// What is wrong and what to do.
         reason: String,
     },
-    /// The tree is not the one that was planned.
-    #[error("the tree is not as it was when the filesystem was planned; build from the same one")]
-    Changed,
     /// The parts of the filesystem collide: a fault of the plan.
     #[error("the parts of the filesystem do not fit together")]
     Map(#[from] MapError),

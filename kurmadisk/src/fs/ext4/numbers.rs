@@ -63,6 +63,17 @@ impl Numbers {
         }
     }
 
+    /// The node with that inode.
+    pub fn node(&self, inode: u32) -> Option<NodeId> {
+        let first = FIRST_INODE + u32::from(self.lost_found.is_some());
+        // The first in the order is the root, and the others follow each other.
+        let place = match inode.checked_sub(first) {
+            None if inode == ROOT_INODE => 0,
+            behind => 1 + behind?,
+        };
+        self.order.get(place as usize).copied()
+    }
+
     /// These, and behind them a number for the orphan file.
     pub fn with_orphan_file(self) -> Self {
         let last = self.last + 1;

@@ -1,6 +1,7 @@
 //! A filesystem, decided.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::check;
 use super::checksum::Checksum;
@@ -18,26 +19,34 @@ use crate::fs::VolumeSize;
 use crate::tree::{NodeId, NodeKind, Tree};
 
 /// A filesystem, decided to the last block; no content was read for it.
+///
+/// A copy shares what there is of each file.
 #[derive(Clone, Debug)]
 pub struct Ext4Plan {
+    pub(super) tree: Arc<Tree>,
     pub(super) options: Ext4Options,
-    pub(super) geometry: Geometry,
-    pub(super) numbers: Numbers,
-    pub(super) directories: Directories,
-    pub(super) attributes: Attributes,
-    pub(super) places: Places,
+    pub(super) geometry: Arc<Geometry>,
+    pub(super) numbers: Arc<Numbers>,
+    pub(super) directories: Arc<Directories>,
+    pub(super) attributes: Arc<Attributes>,
+    pub(super) places: Arc<Places>,
 }
 
 impl Ext4Plan {
     /// Plans a filesystem of `size` that holds `tree`.
-    pub fn new(tree: &Tree, size: VolumeSize, options: &Ext4Options) -> Result<Self, Ext4Error> {
+    pub fn new(
+        tree: impl Into<Arc<Tree>>,
+        size: VolumeSize,
+        options: &Ext4Options,
+    ) -> Result<Self, Ext4Error> {
+        let tree = tree.into();
         check::options(options)?;
-        check::tree(tree, options)?;
-        let numbers = numbers(tree, options);
-        let directories = Directories::new(tree, &numbers, format(options))?;
-        let attributes = Attributes::new(tree, &numbers, xattr::Format::new(options))?;
+        check::tree(&tree, options)?;
+        let numbers = numbers(&tree, options);
+        let directories = Directories::new(&tree, &numbers, format(options))?;
+        let attributes = Attributes::new(&tree, &numbers, xattr::Format::new(options))?;
         let contents = Contents {
-            tree,
+            tree: &tree,
             numbers: &numbers,
             directories: &directories,
             attributes: &attributes,
@@ -50,13 +59,20 @@ impl Ext4Plan {
             VolumeSize::Auto(free) => sizing.smallest(free)?,
         };
         Ok(Self {
+            tree,
             options: options.clone(),
-            geometry,
-            numbers,
-            directories,
-            attributes,
-            places,
+            geometry: geometry.into(),
+            numbers: numbers.into(),
+            directories: directories.into(),
+            attributes: attributes.into(),
+            places: places.into(),
         })
+    }
+
+    /// The tree that is in it.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.tree
     }
 
     /// What the plan was made with.
@@ -110,45 +126,18 @@ impl Ext4Plan {
             .map(move |run| run.start * block..(run.start + u64::from(run.len)) * block)
     }
 
-    /// The regular files of `tree` and their [`ranges`](Self::ranges).
-    pub fn files<'a>(
-        &'a self,
-        tree: &'a Tree,
-    ) -> impl Iterator<Item = (String, Vec<Range<u64>>)> + 'a {
-        let mut names = tree.walk();
+    /// The regular files and their [`ranges`](Self::ranges).
+    pub fn files(&self) -> impl Iterator<Item = (String, Vec<Range<u64>>)> {
+        let mut names = self.tree.walk();
         std::iter::from_fn(move || {
             loop {
                 let (path, id) = names.next_name()?;
-                if matches!(tree.node(id).kind, NodeKind::File(_)) {
+                if matches!(self.tree.node(id).kind, NodeKind::File(_)) {
                     let path = format!("/{}", crate::tree::lossy(path));
                     return Some((path, self.ranges(id).collect()));
                 }
             }
         })
-    }
-
-    /// Plans the contents of `tree` again: they must come to lie where they were planned.
-    pub(super) fn check_unchanged(&self, tree: &Tree) -> Result<(), Ext4Error> {
-        check::tree(tree, &self.options)?;
-        let numbers = numbers(tree, &self.options);
-        let directories = Directories::new(tree, &numbers, format(&self.options))?;
-        let attributes = Attributes::new(tree, &numbers, xattr::Format::new(&self.options))?;
-        if numbers != self.numbers
-            || directories != self.directories
-            || attributes != self.attributes
-        {
-            return Err(Ext4Error::Changed);
-        }
-        let contents = Contents {
-            tree,
-            numbers: &numbers,
-            directories: &directories,
-            attributes: &attributes,
-            block_size: self.options.block_size,
-            mapping: Mapping::new(self.options.features),
-        };
-        let same = contents.place(&self.geometry.taken, self.places.own()) == self.places;
-        same.then_some(()).ok_or(Ext4Error::Changed)
     }
 
     /// What the filesystem's checksums begin with.

@@ -12,14 +12,12 @@ use super::spec::{
     JUMP_16, JUMP_32, MEDIA_FIXED, NEXT_FREE_UNKNOWN, OEM_NAME, SECTORS_PER_TRACK, boot_code,
 };
 use super::{FatError, FatType};
-use crate::tree::{NodeKind, Tree};
+use crate::tree::NodeKind;
 
 impl FatPlan {
     /// The extent map of the planned volume: metadata in memory, and the files' content where it
     /// is.
-    ///
-    /// `tree` must be the one the volume was planned for; fails when a file has another length.
-    pub fn build(&self, tree: &Tree) -> Result<DiskMap, FatError> {
+    pub fn build(&self) -> Result<DiskMap, FatError> {
         let mut map = MapBuilder::new(self.size);
         self.push_boot_sectors(&mut map);
         self.push_fats(&mut map);
@@ -29,23 +27,17 @@ impl FatPlan {
             } else {
                 self.geometry.cluster_offset(self.dir_run(dir).first)
             };
-            map.push_bytes(start, self.directory_bytes(tree, dir)?);
+            map.push_bytes(start, self.directory_bytes(dir));
         }
         for file in 0..self.contents.files.len() {
-            self.push_file(tree, file, &mut map)?;
+            self.push_file(file, &mut map);
         }
         Ok(map.finish()?)
     }
 
-    fn push_file(&self, tree: &Tree, index: usize, map: &mut MapBuilder) -> Result<(), FatError> {
-        let file = &self.contents.files[index];
-        let content = match &tree.node(file.node).kind {
-            NodeKind::File(content) if content.len() == u64::from(file.len) => content,
-            _ => {
-                return Err(FatError::Changed {
-                    path: self.contents.file_path(file),
-                });
-            }
+    fn push_file(&self, index: usize, map: &mut MapBuilder) {
+        let NodeKind::File(content) = &self.tree.node(self.contents.files[index].node).kind else {
+            return;
         };
         let start = self.file_range(index).start;
         for extent in content.extents() {
@@ -54,7 +46,6 @@ impl FatPlan {
                 ..extent.clone()
             });
         }
-        Ok(())
     }
 
     fn push_boot_sectors(&self, map: &mut MapBuilder) {

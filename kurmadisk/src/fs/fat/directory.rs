@@ -3,6 +3,7 @@
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::U16;
 
+use super::FatType;
 use super::contents::{Entry, ROOT, Target};
 use super::name::ShortName;
 use super::plan::FatPlan;
@@ -11,7 +12,6 @@ use super::spec::{
     LAST_LONG_ENTRY, LONG_UNITS, LongEntry, ShortEntry,
 };
 use super::time::DosTime;
-use super::{FatError, FatType};
 use crate::tree::{NodeId, Timestamp, Tree};
 
 /// What fills a long name's last part behind the end mark.
@@ -19,26 +19,20 @@ const PADDING: u16 = 0xffff;
 
 impl FatPlan {
     /// The entries of a directory: as many as planned.
-    pub(super) fn directory_bytes(&self, tree: &Tree, dir: usize) -> Result<Vec<u8>, FatError> {
+    pub(super) fn directory_bytes(&self, dir: usize) -> Vec<u8> {
         let directory = &self.contents.dirs[dir];
         let mut bytes = Vec::with_capacity(directory.slots as usize * ENTRY_LEN as usize);
         if dir == ROOT {
             self.push_label(&mut bytes);
         } else {
-            self.push_dots(tree, dir, &mut bytes);
+            self.push_dots(dir, &mut bytes);
         }
         for entry in &directory.entries {
             push_long(&entry.name, &entry.short, &mut bytes);
-            let short = self.short_entry(tree, entry);
+            let short = self.short_entry(entry);
             bytes.extend_from_slice(short.as_bytes());
         }
-        if bytes.len() as u64 == directory.len() {
-            Ok(bytes)
-        } else {
-            Err(FatError::Changed {
-                path: self.contents.dir_path(dir),
-            })
-        }
+        bytes
     }
 
     fn push_label(&self, bytes: &mut Vec<u8>) {
@@ -56,7 +50,7 @@ impl FatPlan {
     }
 
     /// The directory's entries for itself and its parent; the root as a parent is cluster 0.
-    fn push_dots(&self, tree: &Tree, dir: usize, bytes: &mut Vec<u8>) {
+    fn push_dots(&self, dir: usize, bytes: &mut Vec<u8>) {
         let parent = self.contents.dirs[dir].parent;
         let parent_cluster = if parent == ROOT {
             0
@@ -69,25 +63,25 @@ impl FatPlan {
         ];
         for (count, target, cluster) in dots {
             let node = self.contents.dirs[target].node;
-            let entry = directory_entry(ShortName::dots(count), time_of(tree, node), cluster);
+            let entry = directory_entry(ShortName::dots(count), time_of(&self.tree, node), cluster);
             bytes.extend_from_slice(entry.as_bytes());
         }
     }
 
-    fn short_entry(&self, tree: &Tree, entry: &Entry) -> ShortEntry {
+    fn short_entry(&self, entry: &Entry) -> ShortEntry {
         match entry.target {
             Target::Directory(dir) => {
-                let time = time_of(tree, self.contents.dirs[dir].node);
+                let time = time_of(&self.tree, self.contents.dirs[dir].node);
                 directory_entry(entry.short, time, self.dir_run(dir).first)
             }
             Target::File(index) => {
                 let file = &self.contents.files[index];
                 ShortEntry {
                     name: entry.short.bytes,
-                    attributes: ATTR_ARCHIVE | read_only(tree, file.node),
+                    attributes: ATTR_ARCHIVE | read_only(&self.tree, file.node),
                     case: entry.short.case,
                     size: file.len.into(),
-                    ..at_cluster(self.file_run(index).first, time_of(tree, file.node))
+                    ..at_cluster(self.file_run(index).first, time_of(&self.tree, file.node))
                 }
             }
         }

@@ -109,12 +109,6 @@ pub enum FatError {
         /// The largest size.
         largest: u64,
     },
-    /// The tree is not the one the volume was planned for.
-    #[error("{path} is not what it was when the volume was planned; plan again")]
-    Changed {
-        /// The file.
-        path: String,
-    },
     /// The parts of the volume collide: a fault of the plan's own arithmetic.
     #[error("the parts of the volume do not fit together")]
     Map(#[from] MapError),

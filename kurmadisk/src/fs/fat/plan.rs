@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::contents::{Contents, ROOT};
 use super::geometry::{Format, Geometry};
@@ -20,6 +21,7 @@ const MAX_DATA_ALIGNMENT: u32 = 16 << 20;
 /// A FAT volume whose every byte has its place.
 #[derive(Clone, Debug)]
 pub struct FatPlan {
+    pub(super) tree: Arc<Tree>,
     pub(super) size: u64,
     pub(super) label: Option<ShortBytes>,
     pub(super) label_time: Timestamp,
@@ -45,7 +47,12 @@ impl FatPlan {
     ///
     /// Fails when an option or the size is one FAT does not know, when something in the tree cannot
     /// be expressed in FAT, or when the content does not fit.
-    pub fn new(tree: &Tree, size: VolumeSize, options: &FatOptions) -> Result<Self, FatError> {
+    pub fn new(
+        tree: impl Into<Arc<Tree>>,
+        size: VolumeSize,
+        options: &FatOptions,
+    ) -> Result<Self, FatError> {
+        let tree = tree.into();
         options.check()?;
         let label = match &options.label {
             Some(text) => Some(name::label(text).map_err(|problem| FatError::Option {
@@ -55,7 +62,7 @@ impl FatPlan {
             })?),
             None => None,
         };
-        let contents = Contents::new(tree, label.is_some())?;
+        let contents = Contents::new(&tree, label.is_some())?;
         let rules = Rules {
             sector_size: options.sector_size,
             fat_type: options.fat_type,
@@ -68,6 +75,7 @@ impl FatPlan {
         let geometry = choose(&contents, size, &rules)?;
         let (runs, used_clusters) = place(&contents, &geometry.format);
         Ok(Self {
+            tree,
             size: match size {
                 VolumeSize::Fixed(bytes) => bytes,
                 VolumeSize::Auto(_) => geometry.size(),
@@ -90,6 +98,12 @@ impl FatPlan {
             hidden_sectors,
             ..self
         }
+    }
+
+    /// The tree that is in it.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.tree
     }
 
     /// Bytes of the volume.

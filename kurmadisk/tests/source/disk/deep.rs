@@ -51,8 +51,8 @@ fn fat_paths_are_as_long_as_linux_takes_them() {
             dir = tree.add(dir, name, meta(), kind).expect("new");
         }
         let size = VolumeSize::Fixed(4 * MIB);
-        let plan = FatPlan::new(&tree, size, &FatOptions::default()).expect("room");
-        plan.build(&tree).expect("the same tree")
+        let plan = FatPlan::new(tree.clone(), size, &FatOptions::default()).expect("room");
+        plan.build().expect("the same tree")
     };
     let tree = read_tree(&nested(15, &name), Metadata::default()).expect("a volume");
     assert_eq!(tree.nodes().count(), 17);

@@ -281,10 +281,10 @@ fn a_filesystem_of_an_archive_is_mounted_as_the_tree_was() {
     let tree = tree_of_file(&archive);
     let options = Ext4Options::new(Uuid::from_u128(1), Uuid::from_u128(2));
     let size = VolumeSize::Auto(FreeSpace::PerMille(50));
-    let plan = Ext4Plan::new(&tree, size, &options).expect("fits");
+    let plan = Ext4Plan::new(tree.clone(), size, &options).expect("fits");
     let image = place.path().join("image");
     let mut file = NewFile::create(&image).expect("a new file");
-    let map = plan.build(&tree).expect("the planned one");
+    let map = plan.build().expect("the planned one");
     write_map(
         &map,
         &mut file,
