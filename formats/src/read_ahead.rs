@@ -1,10 +1,11 @@
-//! A disk's windows, read by a thread of their own while those before them are written.
+//! A disk's windows, read by a thread of their own while those before them are written, of contents that another one
+//! has opened.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, Builder};
 
 use crate::error::{EmitError, SourceError};
-use crate::map::DiskMap;
+use crate::map::{DiskMap, open_ahead};
 use crate::window::{WINDOW, Window, Windows};
 
 /// Windows there are at once: one that is read, one that is written, and two that wait, as neither side is always as
@@ -25,11 +26,15 @@ pub(crate) fn each_window(
     thread::scope(|scope| {
         let (read, to_write) = mpsc::channel();
         let (written, to_read) = mpsc::channel();
-        let windows = Windows::new(disk, every);
+        let (opens, opened) = open_ahead();
+        let windows = Windows::new(disk, every).opened_ahead(opened);
         let reader = move || read_all(windows, &to_read, &read);
         if Builder::new().spawn_scoped(scope, reader).is_err() {
             return in_turn(Windows::new(disk, every), take);
         }
+        // Without this thread the reader opens what it reads.
+        let opener = move || opens.open_all(disk.extents());
+        let _ = Builder::new().spawn_scoped(scope, opener);
         for _ in 0..WINDOWS {
             give_back(&written, Window::new());
         }
@@ -81,7 +86,11 @@ fn give_back(written: &Sender<Window>, window: Window) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::map::{Content, ContentId, ContentStore, Extent, Source};
+    use crate::read_at::ReadAt;
 
     const LEN: u64 = 40 * WINDOW as u64;
 
@@ -130,5 +139,84 @@ mod tests {
         });
         assert!(outcome.is_err());
         assert_eq!(taken, 3);
+    }
+
+    /// Contents that are all of one byte, their number; one of them can't be opened.
+    #[derive(Debug)]
+    struct Numbered {
+        fails: Option<u32>,
+    }
+
+    struct Filled(u8);
+
+    impl ContentStore for Numbered {
+        fn open(&self, id: ContentId) -> Result<Box<dyn Content>, SourceError> {
+            if self.fails == Some(id.0) {
+                return Err(SourceError::OutOfRange);
+            }
+            Ok(Box::new(Filled(id.0.to_le_bytes()[0])))
+        }
+    }
+
+    impl Content for Filled {
+        fn read_exact_at(&self, _: u64, buf: &mut [u8]) -> Result<(), SourceError> {
+            buf.fill(self.0);
+            Ok(())
+        }
+    }
+
+    /// A disk of 1000 contents in two extents each, with bytes in memory between some.
+    fn contents(fails: Option<u32>) -> DiskMap {
+        const STEP: u64 = 10_000;
+        let store: Arc<dyn ContentStore> = Arc::new(Numbered { fails });
+        let mut disk = DiskMap::new(1000 * STEP);
+        for number in 0..1000_u32 {
+            let begin = u64::from(number) * STEP;
+            for (start, len) in [(begin, 3000), (begin + 5000, 4000)] {
+                let source = Source::Content {
+                    store: Arc::clone(&store),
+                    id: ContentId(number),
+                    offset: start - begin,
+                };
+                let extent = Extent { start, len, source };
+                disk.insert(extent).unwrap();
+            }
+            if number % 3 == 0 {
+                disk.insert_bytes(begin + 4000, vec![0xee; 10]).unwrap();
+            }
+        }
+        disk
+    }
+
+    #[test]
+    fn contents_opened_ahead_are_those_that_are_read() {
+        let disk = contents(None);
+        let mut read = vec![0; usize::try_from(disk.len()).unwrap()];
+        each_window(&disk, false, &mut |window| {
+            for (start, bytes) in window.data() {
+                let start = usize::try_from(start).unwrap();
+                read[start..start + bytes.len()].copy_from_slice(bytes);
+            }
+            Ok(())
+        })
+        .unwrap();
+        let mut expected = vec![0; read.len()];
+        disk.reader().read_exact_at(0, &mut expected).unwrap();
+        assert!(read == expected);
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_told_when_its_turn_comes() {
+        let disk = contents(Some(700));
+        let mut end = 0;
+        let outcome = each_window(&disk, false, &mut |window| {
+            end = window.end();
+            Ok(())
+        });
+        assert!(matches!(
+            outcome,
+            Err(EmitError::Source(SourceError::OutOfRange))
+        ));
+        assert_eq!(end, 7_000_000 / WINDOW as u64 * WINDOW as u64);
     }
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::buffer::PageBuffer;
 use crate::error::SourceError;
-use crate::map::{ContentCursor, DiskMap, Extent};
+use crate::map::{ContentCursor, DiskMap, Extent, OpenedAhead};
 
 /// Bytes of a window: large enough that calls don't count, small enough that it stays in a processor's
 /// second-level cache from the first writing to the last. Windows begin at multiples of it.
@@ -157,6 +157,12 @@ impl<'a> Windows<'a> {
             cursor: ContentCursor::default(),
             read: 0,
         }
+    }
+
+    /// These, with contents that another thread opens.
+    pub(crate) fn opened_ahead(self, contents: OpenedAhead) -> Self {
+        let cursor = ContentCursor::ahead(contents);
+        Self { cursor, ..self }
     }
 
     /// Makes `window` the next one, if there is one; after the last one the last content is closed, so that its

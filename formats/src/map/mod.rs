@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `source` | [`Source`], and the [`ContentStore`] and [`Content`] behind it |
 //! | `file_store` | [`FileStore`]: files of the host, opened late and checked |
+//! | `open_ahead` | contents opened by a thread of their own |
 //! | `extent` | [`Extent`] |
 //! | `extents` | a list of them |
 //! | `disk_map` | [`DiskMap`]: insert, splice, iterate |
@@ -20,6 +21,7 @@ mod disk_map;
 mod extent;
 mod extents;
 mod file_store;
+mod open_ahead;
 mod reader;
 mod source;
 
@@ -27,6 +29,9 @@ pub use builder::MapBuilder;
 pub use disk_map::{BlockRuns, DiskMap};
 pub use extent::Extent;
 pub use file_store::{DirId, FileIdentity, FileStamp, FileStore};
+pub(crate) use open_ahead::{OpenedAhead, open_ahead};
 pub use reader::MapReader;
 pub(crate) use source::ContentCursor;
+#[cfg(feature = "update")]
+pub(crate) use source::Unopened;
 pub use source::{Content, ContentId, ContentStore, Source};

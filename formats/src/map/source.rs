@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::FileIdentity;
+use super::open_ahead::OpenedAhead;
+use super::{Extent, FileIdentity};
 use crate::error::SourceError;
 
 /// The number a [`ContentStore`] gave one of its contents.
@@ -101,10 +102,48 @@ impl fmt::Debug for Source {
     }
 }
 
+/// A content that somebody will open: the same as another one if both are of one store and have one number.
+#[derive(Clone, Copy)]
+pub(crate) struct Unopened<'a> {
+    store: &'a Arc<dyn ContentStore>,
+    id: ContentId,
+}
+
+impl<'a> Unopened<'a> {
+    /// The contents of `extents` in the order in which they are opened: those of one content mostly follow each other.
+    pub(crate) fn of(extents: &'a [Extent]) -> impl Iterator<Item = Self> {
+        let mut last: Option<Self> = None;
+        extents.iter().filter_map(move |extent| {
+            let Source::Content { store, id, .. } = &extent.source else {
+                return None;
+            };
+            let this = Self { store, id: *id };
+            let again = last.is_some_and(|last| last.is(this));
+            last = Some(this);
+            (!again).then_some(this)
+        })
+    }
+
+    /// Whether there is no file to open.
+    #[cfg(feature = "update")]
+    pub(crate) fn is_made(self) -> bool {
+        self.store.is_made()
+    }
+
+    pub(crate) fn open(self) -> Result<Box<dyn Content>, SourceError> {
+        self.store.open(self.id)
+    }
+
+    fn is(self, other: Unopened<'_>) -> bool {
+        self.id == other.id && Arc::ptr_eq(self.store, other.store)
+    }
+}
+
 /// Reads sources, keeping the last content open: extents of one file follow each other.
 #[derive(Default)]
 pub(crate) struct ContentCursor {
     open: Option<OpenContent>,
+    ahead: Option<OpenedAhead>,
 }
 
 struct OpenContent {
@@ -114,6 +153,14 @@ struct OpenContent {
 }
 
 impl ContentCursor {
+    /// One that takes contents which somebody else opens, as [`Unopened::of`] tells.
+    pub(crate) fn ahead(ahead: OpenedAhead) -> Self {
+        Self {
+            open: None,
+            ahead: Some(ahead),
+        }
+    }
+
     /// Fills `buf` with the bytes of `source`, from `skip` bytes into it.
     pub(crate) fn read(
         &mut self,
@@ -151,13 +198,15 @@ impl ContentCursor {
         store: &Arc<dyn ContentStore>,
         id: ContentId,
     ) -> Result<&dyn Content, SourceError> {
-        let same = self
-            .open
-            .as_ref()
-            .is_some_and(|open| open.id == id && Arc::ptr_eq(&open.store, store));
+        let wanted = Unopened { store, id };
+        let same = self.open.as_ref().is_some_and(|open| {
+            let (store, id) = (&open.store, open.id);
+            wanted.is(Unopened { store, id })
+        });
         if !same {
             self.finish()?;
-            let content = store.open(id)?;
+            let ahead = self.ahead.as_mut().and_then(OpenedAhead::next);
+            let content = ahead.unwrap_or_else(|| wanted.open())?;
             self.open = Some(OpenContent {
                 store: Arc::clone(store),
                 id,

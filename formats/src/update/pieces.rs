@@ -11,7 +11,9 @@ use sha2::{Digest, Sha256};
 
 use super::bmap::BLOCK;
 use crate::error::SourceError;
-use crate::map::{ContentCursor, ContentId, ContentStore, DiskMap, Extent, FileIdentity, Source};
+use crate::map::{
+    ContentCursor, ContentId, ContentStore, DiskMap, Extent, FileIdentity, Source, Unopened,
+};
 
 /// What stands for the bytes of a stretch: equal ones, equal bytes.
 pub(super) type Identity = [u8; 32];
@@ -208,17 +210,8 @@ pub(super) struct Difference {
 impl Difference {
     /// Whether all that is to be written can be read, and is still what it was.
     pub(super) fn check(&self) -> Result<(), SourceError> {
-        let mut last = None;
-        for extent in &self.write {
-            if let Source::Content { store, id, .. } = &extent.source
-                && !store.is_made()
-            {
-                let content = Some((Arc::as_ptr(store).addr(), *id));
-                if content != last {
-                    store.open(*id)?.close()?;
-                    last = content;
-                }
-            }
+        for content in Unopened::of(&self.write).filter(|content| !content.is_made()) {
+            content.open()?.close()?;
         }
         Ok(())
     }
