@@ -27,6 +27,7 @@
 //! | [`read_at`] | reading at any offset: files, windows, adapters |
 //! | [`write_at`] | writing in place, in an order |
 //! | [`host`] | the calls that differ between operating systems |
+//! | [`shares`] | work on a list, shared by several threads |
 //! | [`error`] | one error type per area |
 //!
 //! The containers themselves are private: `raw`, `vdi`, `vhd`, `vhdx`, `vmdk` and `qcow2`, each with the on-disk structures
@@ -126,6 +127,7 @@ pub mod read_at;
     feature = "vmdk"
 ))]
 mod runs;
+pub mod shares;
 #[cfg(any(
     feature = "qcow2",
     feature = "vdi",

@@ -1,12 +1,14 @@
 //! The plan as one extent map (the table, and each filesystem and hash tree at its partition's place), and as an
 //! image.
 
+use std::num::NonZero;
 use std::path::Path;
 
 use kurmadisk_formats::emit::OnProgress;
 use kurmadisk_formats::error::{EmitError, MapError, PlaceError};
 use kurmadisk_formats::image::{ImageFile, ImageFormat, ImageOptions, PredictedSize, write_files};
 use kurmadisk_formats::map::DiskMap;
+use kurmadisk_formats::shares::in_shares;
 use thiserror::Error;
 
 use crate::fs::VolumeError;
@@ -39,6 +41,11 @@ pub enum AssembleError {
     Emit(#[from] EmitError),
 }
 
+/// As many as can run at once.
+fn threads() -> NonZero<usize> {
+    std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN)
+}
+
 impl Plan {
     /// The whole disk as an extent map.
     pub fn disk_map(&self) -> Result<DiskMap, AssembleError> {
@@ -68,9 +75,7 @@ impl Plan {
     /// What an image of this disk in `file_name` says of itself.
     #[must_use]
     pub fn image_options(&self, file_name: &str) -> ImageOptions {
-        let threads = std::thread::available_parallelism();
-        let threads = threads.unwrap_or(std::num::NonZero::<usize>::MIN);
-        let mut options = ImageOptions::new(self.identity(), file_name).with_threads(threads);
+        let mut options = ImageOptions::new(self.identity(), file_name).with_threads(threads());
         options.sector_size = self.layout().sector_size.bytes();
         options
     }
@@ -85,7 +90,13 @@ impl Plan {
         let predict = |(format, file_name): &(ImageFormat, String)| {
             format.predict(&map, &self.image_options(file_name))
         };
-        Ok(images.iter().map(predict).collect())
+        let threads = threads();
+        let predict =
+            |images: &[(ImageFormat, String)]| images.iter().map(predict).collect::<Vec<_>>();
+        Ok(in_shares(images, 1, threads, predict)
+            .into_iter()
+            .flatten()
+            .collect())
     }
 
     /// Writes an image to `path`, which appears when it is complete, or not at all.

@@ -195,7 +195,7 @@ impl HostEntry {
 
 /// The names in a directory, in the host's order, without `.` and `..`, with their metadata.
 pub fn read_dir(path: &Path) -> io::Result<Vec<HostEntry>> {
-    let mut dir = HostDir::open(path)?;
+    let dir = HostDir::open(path)?;
     let names = dir.names()?.into_iter();
     names
         .map(|HostName { name, .. }| {
@@ -223,7 +223,7 @@ const _: () = {
     let _: fn(&File) -> io::Result<FileStamp> = stamp;
     let _: fn(&Path) -> io::Result<HostStat> = stat;
     let _: fn(&Path) -> io::Result<HostDir> = HostDir::open;
-    let _: fn(&mut HostDir) -> io::Result<Vec<HostName>> = HostDir::names;
+    let _: fn(&HostDir) -> io::Result<Vec<HostName>> = HostDir::names;
     let _: fn(&HostDir, &OsStr) -> io::Result<HostStat> = HostDir::stat;
     let _: fn(&HostDir, &HostName) -> io::Result<HostFound> = HostDir::look;
     let _: fn(&Path) -> io::Result<Vec<u8>> = read_link;

@@ -99,7 +99,7 @@ impl HostDir {
     }
 
     /// The names in it, in the host's order, without `.` and `..`.
-    pub fn names(&mut self) -> io::Result<Vec<HostName>> {
+    pub fn names(&self) -> io::Result<Vec<HostName>> {
         let entries = std::fs::read_dir(&self.path)?.map(|entry| {
             let entry = entry?;
             Ok(HostName {

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -22,22 +23,23 @@ const CAREFULLY: OFlags = OFlags::RDONLY
 #[derive(Debug)]
 pub struct HostDir {
     path: PathBuf,
-    dir: Dir,
+    open: OwnedFd,
 }
 
 impl HostDir {
     /// Opens the directory at `path`.
     pub fn open(path: &Path) -> io::Result<Self> {
         let how = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = Dir::new(openat(CWD, path, how, Mode::empty())?)?;
+        let open = openat(CWD, path, how, Mode::empty())?;
         let path = path.to_path_buf();
-        Ok(Self { path, dir })
+        Ok(Self { path, open })
     }
 
     /// The names in it, in the host's order, without `.` and `..`; they are told once.
-    pub fn names(&mut self) -> io::Result<Vec<HostName>> {
+    pub fn names(&self) -> io::Result<Vec<HostName>> {
         let mut names = Vec::new();
-        while let Some(entry) = self.dir.read() {
+        let mut dir = Dir::new(self.open.try_clone()?)?;
+        while let Some(entry) = dir.read() {
             let entry = entry?;
             let name = entry.file_name().to_bytes();
             if name == b"." || name == b".." {
@@ -66,7 +68,7 @@ impl HostDir {
     pub fn look(&self, name: &HostName) -> io::Result<HostFound> {
         // To open anything else could wait, or do something.
         let opens = matches!(name.kind, HostKind::File | HostKind::Directory);
-        let opened = opens.then(|| openat(self.dir.fd()?, &name.name, CAREFULLY, Mode::empty()));
+        let opened = opens.then(|| openat(&self.open, &name.name, CAREFULLY, Mode::empty()));
         match opened {
             Some(Ok(file)) => look_at(&File::from(file)),
             unopened => self.look_up(&name.name, unopened.and_then(Result::err)),

@@ -64,15 +64,24 @@ impl FileStamp {
 #[derive(Debug, Default)]
 pub struct FileStore {
     dirs: Vec<PathBuf>,
+    devices: Vec<u64>,
     files: Vec<StoredFile>,
     /// Of the files, in their order.
     names: Names,
 }
 
+/// A file's identity and folder, without room between them: there may be millions.
 #[derive(Debug)]
 struct StoredFile {
+    len: u64,
+    inode: u64,
+    mtime_seconds: i64,
+    changed_seconds: i64,
+    mtime_nanos: u32,
+    changed_nanos: u32,
     dir: DirId,
-    identity: FileIdentity,
+    /// Which of the devices it lies on.
+    device: u32,
 }
 
 impl FileStore {
@@ -100,9 +109,48 @@ impl FileStore {
     /// Never in practice: only with more than 2³² files.
     pub fn add_file(&mut self, dir: DirId, name: &OsStr, identity: FileIdentity) -> ContentId {
         let id = u32::try_from(self.files.len()).expect("fewer than 2^32 files");
-        self.files.push(StoredFile { dir, identity });
+        let stamp = identity.stamp;
+        let device = self.device(stamp.device);
+        self.files.push(StoredFile {
+            len: stamp.len,
+            inode: stamp.inode,
+            mtime_seconds: stamp.mtime_seconds,
+            changed_seconds: identity.changed_seconds,
+            mtime_nanos: stamp.mtime_nanos,
+            changed_nanos: identity.changed_nanos,
+            dir,
+            device,
+        });
         self.names.push(name);
         ContentId(id)
+    }
+
+    /// The place of a device among those that files lie on: they are few, and mostly the last.
+    fn device(&mut self, device: u64) -> u32 {
+        let place = self.devices.iter().rposition(|known| *known == device);
+        let place = place.unwrap_or_else(|| {
+            self.devices.push(device);
+            self.devices.len() - 1
+        });
+        u32::try_from(place).expect("fewer than 2^32 devices")
+    }
+
+    /// What a file was when the plan was made.
+    fn identity(&self, id: ContentId) -> Result<FileIdentity, SourceError> {
+        let file = self.files.get(id.0 as usize);
+        let file = file.ok_or(SourceError::OutOfRange)?;
+        let device = self.devices.get(file.device as usize);
+        Ok(FileIdentity {
+            stamp: FileStamp {
+                len: file.len,
+                mtime_seconds: file.mtime_seconds,
+                mtime_nanos: file.mtime_nanos,
+                device: *device.ok_or(SourceError::OutOfRange)?,
+                inode: file.inode,
+            },
+            changed_seconds: file.changed_seconds,
+            changed_nanos: file.changed_nanos,
+        })
     }
 
     /// Adds the regular file at `path`, as it is now.
@@ -125,14 +173,10 @@ impl FileStore {
 
 impl ContentStore for FileStore {
     fn open(&self, id: ContentId) -> Result<Box<dyn Content>, SourceError> {
-        let stored = self
-            .files
-            .get(id.0 as usize)
-            .ok_or(SourceError::OutOfRange)?;
+        let stamp = self.identity(id)?.stamp;
         let path = self.path(id).ok_or(SourceError::OutOfRange)?;
         let (file, now) =
             host::open_regular(&path).map_err(|source| SourceError::open(&path, source))?;
-        let stamp = stored.identity.stamp;
         if now.stamp() != stamp {
             return Err(SourceError::Changed { path });
         }
@@ -140,11 +184,7 @@ impl ContentStore for FileStore {
     }
 
     fn files(&self, id: ContentId) -> Result<Vec<FileIdentity>, SourceError> {
-        let stored = self
-            .files
-            .get(id.0 as usize)
-            .ok_or(SourceError::OutOfRange)?;
-        Ok(stored.identity.known().into_iter().collect())
+        Ok(self.identity(id)?.known().into_iter().collect())
     }
 }
 

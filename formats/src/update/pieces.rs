@@ -2,9 +2,7 @@
 
 use std::num::NonZero;
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::thread::{self, Builder};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -14,6 +12,7 @@ use crate::error::SourceError;
 use crate::map::{
     ContentCursor, ContentId, ContentStore, DiskMap, Extent, FileIdentity, Source, Unopened,
 };
+use crate::shares::in_shares;
 
 /// What stands for the bytes of a stretch: equal ones, equal bytes.
 pub(super) type Identity = [u8; 32];
@@ -62,40 +61,14 @@ pub(super) fn pieces(
     now: Duration,
     threads: NonZero<usize>,
 ) -> Result<Vec<Piece>, SourceError> {
-    let shares: Vec<_> = file.extents().chunks(SHARE).map(Share::new).collect();
-    let next = AtomicUsize::new(0);
-    let work = || {
-        while let Some(share) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
-            share.pieces.get_or_init(|| pieces_of(share.extents, now));
-        }
-    };
-    let helpers = threads.get().min(shares.len()).saturating_sub(1);
-    thread::scope(|scope| {
-        for _ in 0..helpers {
-            // Without helpers the calling thread does it all.
-            let _ = Builder::new().spawn_scoped(scope, work);
-        }
-        work();
+    let found = in_shares(file.extents(), SHARE, threads, |extents| {
+        pieces_of(extents, now)
     });
     let mut pieces = Vec::with_capacity(file.extents().len());
-    for share in shares {
-        let found = share.pieces.into_inner();
-        pieces.extend(found.unwrap_or_else(|| pieces_of(share.extents, now))?);
+    for share in found {
+        pieces.extend(share?);
     }
     Ok(pieces)
-}
-
-/// Extents, and their pieces when a thread has found them.
-struct Share<'a> {
-    extents: &'a [Extent],
-    pieces: OnceLock<Result<Vec<Piece>, SourceError>>,
-}
-
-impl<'a> Share<'a> {
-    fn new(extents: &'a [Extent]) -> Self {
-        let pieces = OnceLock::new();
-        Self { extents, pieces }
-    }
 }
 
 fn pieces_of(extents: &[Extent], now: Duration) -> Result<Vec<Piece>, SourceError> {

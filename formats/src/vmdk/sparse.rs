@@ -4,6 +4,8 @@
 //! and its grain tables, grains. VirtualBox demands that all grain tables exist; those of stretches
 //! that nothing touches are zeros, thus holes of the file.
 
+use std::ops::Range;
+
 use byteorder::LittleEndian;
 use bytes::Bytes;
 use zerocopy::{FromZeros, IntoBytes};
@@ -87,7 +89,7 @@ impl Layout {
 pub(super) fn place(disk: &DiskMap, options: &ImageOptions) -> Result<Placement, PlaceError> {
     let capacity = check_size(disk, spec::NAME)?;
     let descriptor = descriptor::embedded("monolithicSparse", capacity, options)?;
-    extent(disk, descriptor)
+    extent(capacity, disk.block_runs(GRAIN), descriptor)
 }
 
 /// The disk's size in sectors, if grain tables can count so many.
@@ -104,13 +106,18 @@ pub(super) fn check_size(disk: &DiskMap, format: &'static str) -> Result<u64, Pl
     })
 }
 
-/// Decides the file of an extent: all of the disk, and the descriptor, which has whole sectors or is empty.
-pub(super) fn extent(disk: &DiskMap, descriptor: Vec<u8>) -> Result<Placement, PlaceError> {
+/// Decides the file of an extent: `capacity` sectors with these runs of grains, and the descriptor, which has whole
+/// sectors or is empty.
+pub(super) fn extent(
+    capacity: u64,
+    grains: impl Iterator<Item = Range<u64>>,
+    descriptor: Vec<u8>,
+) -> Result<Placement, PlaceError> {
     let sectors = descriptor.len() as u64 / SECTOR;
-    let layout = Layout::new(disk.len().div_ceil(SECTOR), sectors);
+    let layout = Layout::new(capacity, sectors);
     let mut next = layout.overhead * SECTOR;
     let mut runs = Vec::new();
-    for run in disk.block_runs(GRAIN) {
+    for run in grains {
         let len = (run.end - run.start) * GRAIN;
         runs.push(Run {
             disk: run.start * GRAIN,

@@ -1,5 +1,7 @@
 //! Disks in several files: a descriptor, and beside it the disk itself or chunks of it.
 
+use std::ops::Range;
+
 use super::descriptor;
 use super::extent::{ExtentLine, Place};
 use super::sparse;
@@ -60,27 +62,40 @@ pub(super) fn split(disk: &DiskMap, options: &ImageOptions) -> Result<Vec<Part>,
     // VirtualBox reads 1,100 lines of a descriptor, thus no more either.
     sparse::check_size(disk, spec::SPLIT_NAME)?;
     let stem = stem(options, spec::SPLIT_NAME)?;
+    let grains: Vec<_> = disk.block_runs(spec::GRAIN).collect();
     let (mut extents, mut files) = (Vec::new(), Vec::new());
     for number in 0..disk.len().div_ceil(CHUNK) {
         let start = number * CHUNK;
-        let chunk = disk.slice(start..start + CHUNK);
-        let mut placement = sparse::extent(&chunk, Vec::new())?;
+        let end = disk.len().min(start + CHUNK);
+        let sectors = (end - start).div_ceil(SECTOR);
+        let mut placement = sparse::extent(sectors, chunk(&grains, number), Vec::new())?;
         for run in &mut placement.runs {
             run.disk += start;
         }
         let file = format!("{stem}-s{:03}.vmdk", number + 1);
         extents.push(ExtentLine {
-            sectors: chunk.len().div_ceil(SECTOR),
+            sectors,
             place: Place::Sparse { file: file.clone() },
         });
         files.push(Part {
             name: file,
-            disk: start..start + chunk.len(),
+            disk: start..end,
             placement,
         });
     }
     files.insert(0, descriptor("twoGbMaxExtentSparse", &extents, options));
     Ok(files)
+}
+
+/// What of the runs of grains, ascending, lies in chunk `number`, as grains of the chunk.
+fn chunk(grains: &[Range<u64>], number: u64) -> impl Iterator<Item = Range<u64>> {
+    const GRAINS: u64 = CHUNK / spec::GRAIN;
+    let (start, end) = (number * GRAINS, (number + 1) * GRAINS);
+    let first = grains.partition_point(|run| run.end <= start);
+    let within = grains[first..]
+        .iter()
+        .take_while(move |run| run.start < end);
+    within.map(move |run| run.start.max(start) - start..run.end.min(end) - start)
 }
 
 /// The descriptor's own file.

@@ -19,20 +19,37 @@ const NAMESPACE: Uuid = uuid!("b6a0f3b0-6d1f-5c57-9a52-3c0ad7d5b3f1");
 #[derive(Debug)]
 pub(super) struct Identity {
     image: Uuid,
-    /// The same without the trees: what a change of a file should not change.
-    steady: Uuid,
+}
+
+/// The same without the trees: what a change of a file should not change.
+#[derive(Debug)]
+pub(super) struct Steady {
+    description: Sha256,
+    image: Uuid,
+}
+
+impl Steady {
+    pub fn new(spec: &ImageSpec, disk: &Disk) -> Self {
+        let description = Sha256::new_with_prefix(describe(spec, disk));
+        let image = over(disk, &description.clone().finalize());
+        Self { description, image }
+    }
+
+    /// What is no identifier, but is derived too; the same whatever the trees hold, so that an image of changed
+    /// trees is laid out alike.
+    pub fn derive(&self, what: &str) -> Uuid {
+        Uuid::new_v5(&self.image, what.as_bytes())
+    }
 }
 
 impl Identity {
-    pub fn new(spec: &ImageSpec, disk: &Disk, trees: &PartitionTrees) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(describe(spec, disk));
-        let steady = over(disk, &hash.clone().finalize());
+    pub fn new(steady: &Steady, disk: &Disk, trees: &PartitionTrees) -> Self {
+        let mut hash = steady.description.clone();
         for tree in trees.iter().flatten() {
             hash.update(tree::digest(tree));
         }
         let image = over(disk, &hash.finalize());
-        Self { image, steady }
+        Self { image }
     }
 
     /// The image's own.
@@ -43,12 +60,6 @@ impl Identity {
     /// The identifier of the part called `what`.
     pub fn derive(&self, what: &str) -> Uuid {
         Uuid::new_v5(&self.image, what.as_bytes())
-    }
-
-    /// What is no identifier, but is derived too; the same whatever the trees hold, so that an image of changed
-    /// trees is laid out alike.
-    pub fn derive_steady(&self, what: &str) -> Uuid {
-        Uuid::new_v5(&self.steady, what.as_bytes())
     }
 
     /// The GUID of partition `number`.

@@ -41,6 +41,7 @@ mod trees;
 mod verity;
 mod volumes;
 
+use kurmadisk_formats::shares::beside;
 use uuid::Uuid;
 
 pub use alone::RootTree;
@@ -56,7 +57,7 @@ use crate::spec::ImageSpec;
 use crate::tree::Timestamp;
 pub(crate) use bios::BiosBoot;
 use contents::Late;
-use identity::Identity;
+use identity::{Identity, Steady};
 use trees::TreeReader;
 use verity::Protections;
 
@@ -93,12 +94,13 @@ impl Plan {
         let reader = TreeReader::new(&spec, &made);
         let signer = signing::signer(&spec)?;
         let trees = contents::read(&spec, trees, &reader)?;
+        let steady = Steady::new(&spec, &disk);
         let (identity, protections) = if verity::is_asked_for(&disk) {
             // What boots tells of the hashes, so first it is put together without them.
             let (trees, _) =
                 contents::gather(&spec, &disk, trees.clone(), &reader, Late::default())?;
-            let identity = Identity::new(&spec, &disk, &trees);
-            let protections = Protections::make(&disk, &trees, &identity)?;
+            let identity = Identity::new(&steady, &disk, &trees);
+            let protections = Protections::make(&disk, &trees, &steady, &identity)?;
             (Some(identity), protections)
         } else {
             (None, Protections::default())
@@ -110,8 +112,13 @@ impl Plan {
             signer: signer.as_ref(),
         };
         let (trees, mut boot) = contents::gather(&spec, &disk, trees, &reader, late)?;
-        let identity = identity.unwrap_or_else(|| Identity::new(&spec, &disk, &trees));
-        let sized = volumes::sizes(&disk, &trees, &protections, &identity)?;
+        let identify = || Identity::new(&steady, &disk, &trees);
+        let size = || volumes::sizes(&disk, &trees, &protections, &steady);
+        let (identity, sized) = match identity {
+            Some(identity) => (identity, size()),
+            None => beside(identify, size),
+        };
+        let sized = sized?;
         let layout = arrange::arrange(&disk, &sized, &protections, &identity)?;
         let bios = if boot.bios {
             bios::loader(&spec, &layout, boot.pc_core.as_ref())?
@@ -119,7 +126,8 @@ impl Plan {
             None
         };
         boot.bios = bios.is_some();
-        let mut partitions = volumes::final_plans(&disk, &trees, sized, &layout, &identity)?;
+        let mut partitions =
+            volumes::final_plans(&disk, &trees, sized, &layout, (&steady, &identity))?;
         protections.put_into(&disk, &mut partitions)?;
         Ok(Self {
             name: disk.name,

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::PlannedPartition;
 use super::contents::PartitionTrees;
 use super::error::PlanError;
-use super::identity::Identity;
+use super::identity::{Identity, Steady};
 use super::resolve::{Disk, Partition, whole_sectors};
 use super::volumes;
 use crate::fs::Volume;
@@ -116,6 +116,7 @@ impl Protections {
     pub fn make(
         disk: &Disk,
         trees: &PartitionTrees,
+        steady: &Steady,
         identity: &Identity,
     ) -> Result<Self, PlanError> {
         let folder = disk.spec.scratch.as_ref();
@@ -124,7 +125,15 @@ impl Protections {
         let hashes = disk.partitions.iter().enumerate();
         let asked = hashes.filter(|(_, partition)| partition.spec.verity.data.is_some());
         asked
-            .map(|(index, partition)| protect(disk, trees, identity, (index, partition), &scratch))
+            .map(|(index, partition)| {
+                protect(
+                    disk,
+                    trees,
+                    (steady, identity),
+                    (index, partition),
+                    &scratch,
+                )
+            })
             .collect::<Result<_, _>>()
             .map(Self)
     }
@@ -228,7 +237,7 @@ fn is_of(data: &Partition, hashes: &Partition) -> Option<&'static str> {
 fn protect(
     disk: &Disk,
     trees: &PartitionTrees,
-    identity: &Identity,
+    (steady, identity): (&Steady, &Identity),
     (index, partition): (usize, &Partition),
     scratch: &Scratch,
 ) -> Result<Protection, PlanError> {
@@ -241,7 +250,7 @@ fn protect(
             of.name()
         )));
     };
-    let volume = volumes::smallest(disk, of, tree, identity)?;
+    let volume = volumes::smallest(disk, of, tree, (steady, identity))?;
     let mut map = volume.build().map_err(|source| PlanError::Volume {
         partition: of.name(),
         source,

@@ -20,7 +20,7 @@ use crate::tree::Tree;
 use super::PlannedPartition;
 use super::contents::PartitionTrees;
 use super::error::PlanError;
-use super::identity::Identity;
+use super::identity::{Identity, Steady};
 use super::locate;
 use super::resolve::{Disk, Partition, whole_sectors};
 use super::verity::Protections;
@@ -61,7 +61,7 @@ pub(super) fn sizes(
     disk: &Disk,
     trees: &PartitionTrees,
     protections: &Protections,
-    identity: &Identity,
+    steady: &Steady,
 ) -> Result<Sizes, PlanError> {
     let wanted = disk
         .partitions
@@ -75,7 +75,8 @@ pub(super) fn sizes(
                 let context = Context {
                     disk,
                     partition,
-                    identity,
+                    steady,
+                    identity: None,
                 };
                 let volume = context.plan(tree, VolumeSize::Auto(free), 0)?;
                 let bytes = protections.bytes(index).unwrap_or_default();
@@ -105,12 +106,13 @@ pub(super) fn smallest(
     disk: &Disk,
     partition: &Partition,
     tree: &Arc<Tree>,
-    identity: &Identity,
+    (steady, identity): (&Steady, &Identity),
 ) -> Result<Volume, PlanError> {
     let context = Context {
         disk,
         partition,
-        identity,
+        steady,
+        identity: Some(identity),
     };
     context.plan(tree, VolumeSize::Auto(FreeSpace::Bytes(0)), 0)
 }
@@ -121,7 +123,7 @@ pub(super) fn final_plans(
     trees: &PartitionTrees,
     sizes: Sizes,
     layout: &DiskLayout,
-    identity: &Identity,
+    (steady, identity): (&Steady, &Identity),
 ) -> Result<Vec<PlannedPartition>, PlanError> {
     let mut planned = Vec::new();
     for ((partition, tree), wanted) in disk.partitions.iter().zip(trees).zip(sizes.0) {
@@ -134,7 +136,8 @@ pub(super) fn final_plans(
                 let context = Context {
                     disk,
                     partition,
-                    identity,
+                    steady,
+                    identity: Some(identity),
                 };
                 Some(context.place(tree, wanted, &entry, layout)?)
             }
@@ -174,12 +177,14 @@ fn free_space(partition: &Partition, sector_size: SectorSize) -> Result<FreeSpac
 struct Context<'a> {
     disk: &'a Disk,
     partition: &'a Partition,
-    identity: &'a Identity,
+    steady: &'a Steady,
+    /// Not there yet while a size is looked for, which does not depend on it.
+    identity: Option<&'a Identity>,
 }
 
 impl Context<'_> {
-    /// The filesystem for the partition's place. One that was sized for its content keeps its size;
-    /// what the alignment leaves over behind it stays unused.
+    /// The filesystem for the partition's place. One that was sized for its content keeps its size, and gets its
+    /// identity; what the alignment leaves over behind it stays unused.
     fn place(
         self,
         tree: &Arc<Tree>,
@@ -189,8 +194,11 @@ impl Context<'_> {
     ) -> Result<Volume, PlanError> {
         match wanted {
             Wanted::Volume { volume, .. } => Ok(match *volume {
-                Volume::Fat(plan) => Volume::Fat(plan.with_hidden_sectors(hidden_sectors(entry))),
-                volume @ Volume::Ext4(_) => volume,
+                Volume::Fat(plan) => {
+                    let plan = plan.with_hidden_sectors(hidden_sectors(entry));
+                    Volume::Fat(plan.with_serial(self.serial()))
+                }
+                Volume::Ext4(plan) => Volume::Ext4(Box::new(plan.with_uuid(self.uuid()))),
             }),
             Wanted::Rest | Wanted::Sectors(_) => {
                 let range = layout.byte_range(entry);
@@ -269,10 +277,29 @@ impl Context<'_> {
         own.map_or_else(|| self.partition.label.clone(), |label| label.value.clone())
     }
 
+    /// A FAT volume's serial number.
+    fn serial(self) -> u32 {
+        if let Some(serial) = &self.partition.filesystem_spec().serial {
+            return serial.value.0;
+        }
+        let number = self.partition.number;
+        let derive = |identity: &Identity| identity.derive_u32(&format!("filesystem {number}"));
+        self.identity.map(derive).unwrap_or_default()
+    }
+
+    /// An ext4 filesystem's UUID.
+    fn uuid(self) -> Uuid {
+        if let Some(uuid) = &self.partition.filesystem_spec().uuid {
+            return uuid.value;
+        }
+        let number = self.partition.number;
+        let derive = |identity: &Identity| identity.derive(&format!("filesystem {number}"));
+        self.identity.map(derive).unwrap_or_default()
+    }
+
     fn fat_options(self, hidden_sectors: u32) -> Result<FatOptions, PlanError> {
         let spec = self.partition.filesystem_spec();
         let sector_size = self.disk.sector_size;
-        let number = self.partition.number;
         let fat_type = spec.fat_bits.as_ref().map(|bits| match bits.value {
             12 => Ok(FatType::Fat12),
             16 => Ok(FatType::Fat16),
@@ -294,14 +321,10 @@ impl Context<'_> {
                 .ok_or_else(|| value(size, "data-alignment", "too large".to_owned()))
         });
         let label = self.label();
-        let derived = || self.identity.derive_u32(&format!("filesystem {number}"));
         Ok(FatOptions {
             label: (!label.is_empty()).then_some(label),
             label_time: self.disk.time,
-            serial: spec
-                .serial
-                .as_ref()
-                .map_or_else(derived, |serial| serial.value.0),
+            serial: self.serial(),
             fat_type: fat_type.transpose()?,
             sector_size: u32::try_from(sector_size.bytes()).unwrap_or(512),
             sectors_per_cluster: cluster.transpose()?,
@@ -313,13 +336,11 @@ impl Context<'_> {
     fn ext4_options(self) -> Result<Ext4Options, PlanError> {
         let spec = self.partition.filesystem_spec();
         let number = self.partition.number;
-        let given = |uuid: &Option<Located<Uuid>>| uuid.as_ref().map(|uuid| uuid.value);
-        let derived = |what: &str| self.identity.derive(&format!("{what} {number}"));
-        let uuid = given(&spec.uuid).unwrap_or_else(|| derived("filesystem"));
         // Another seed could give large directories other lengths, and move all that lies behind them.
-        let steady = || self.identity.derive_steady(&format!("hash seed {number}"));
-        let hash_seed = given(&spec.hash_seed).unwrap_or_else(steady);
-        let mut options = Ext4Options::new(uuid, hash_seed);
+        let steady = || self.steady.derive(&format!("hash seed {number}"));
+        let hash_seed = spec.hash_seed.as_ref();
+        let hash_seed = hash_seed.map_or_else(steady, |seed| seed.value);
+        let mut options = Ext4Options::new(self.uuid(), hash_seed);
         options.label = self.label();
         options.time = self.disk.time;
         options.features = features(spec);

@@ -37,7 +37,7 @@ impl Tree {
         let NodeKind::Directory(entries) = &mut self.nodes[dir.index()].kind else {
             return None;
         };
-        let removed = entries.remove(name)?.node;
+        let removed = entries.remove(name)?;
         let mut unlinked = vec![removed];
         while let Some(id) = unlinked.pop() {
             let node = &mut self.nodes[id.index()];
@@ -68,13 +68,13 @@ impl Tree {
     pub fn retain(&mut self, mut keep: impl FnMut(&[u8], NodeId) -> bool) {
         let mut pending = vec![(Self::ROOT, Vec::new())];
         while let Some((dir, prefix)) = pending.pop() {
-            let entries: Vec<DirEntry> = self.entries(dir).iter().cloned().collect();
-            for entry in entries {
-                let path = join(&prefix, &entry.name);
-                if !keep(&path, entry.node) {
-                    self.remove(dir, &entry.name);
-                } else if matches!(self.node(entry.node).kind, NodeKind::Directory(_)) {
-                    pending.push((entry.node, path));
+            let entries = self.entries(dir).clone();
+            for DirEntry { name, node } in &entries {
+                let path = join(&prefix, name);
+                if !keep(&path, node) {
+                    self.remove(dir, name);
+                } else if matches!(self.node(node).kind, NodeKind::Directory(_)) {
+                    pending.push((node, path));
                 }
             }
         }

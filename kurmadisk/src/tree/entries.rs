@@ -1,18 +1,18 @@
 //! The entries of a directory.
 
-use std::iter::Flatten;
-use std::slice::Iter;
+use std::ops::Range;
+use std::slice;
 
-use super::DirEntry;
+use super::{DirEntry, NodeId};
 
 /// The entries of a directory, ascending by the bytes of their names.
 ///
 /// They lie in pieces, so that names may come in any order: one that belongs in the middle of a million moves
-/// few of them.
+/// few of them. A piece has its names in one stretch of memory: there may be millions, and they are short.
 #[derive(Clone, Debug, Default)]
 pub struct Entries {
     /// None is empty; each is ascending, and below the next.
-    pieces: Vec<Vec<DirEntry>>,
+    pieces: Vec<Piece>,
 }
 
 /// Entries of the largest piece.
@@ -28,7 +28,7 @@ impl Entries {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.pieces.iter().map(Vec::len).sum()
+        self.pieces.iter().map(|piece| piece.rows.len()).sum()
     }
 
     /// Whether there are none.
@@ -38,45 +38,49 @@ impl Entries {
     }
 
     /// All of them, ascending by name.
-    pub fn iter(&self) -> Flatten<Iter<'_, Vec<DirEntry>>> {
-        self.pieces.iter().flatten()
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_> {
+        Iter {
+            piece: Piece::EMPTY.iter(),
+            rest: self.pieces.iter(),
+        }
     }
 
     /// The entry of that name.
     #[must_use]
-    pub fn find(&self, name: &[u8]) -> Option<&DirEntry> {
+    pub fn find(&self, name: &[u8]) -> Option<DirEntry<'_>> {
         let piece = self.pieces.get(self.piece_of(name))?;
-        Some(&piece[place(piece, name).ok()?])
+        Some(piece.entry(piece.place(name).ok()?))
     }
 
     /// Puts an entry in its place; false if its name is taken.
-    pub(super) fn insert(&mut self, entry: DirEntry) -> bool {
-        let number = self.piece_of(&entry.name);
+    pub(super) fn insert(&mut self, entry: DirEntry<'_>) -> bool {
+        let number = self.piece_of(entry.name);
         let Some(piece) = self.pieces.get_mut(number) else {
             // Names that come in order fill one piece after the other.
             match self.pieces.last_mut() {
-                Some(last) if last.len() < MOST => last.push(entry),
-                _ => self.pieces.push(vec![entry]),
+                Some(last) if last.rows.len() < MOST => last.insert(last.rows.len(), entry),
+                _ => self.pieces.push(Piece::of(entry)),
             }
             return true;
         };
-        let Err(at) = place(piece, &entry.name) else {
+        let Err(at) = piece.place(entry.name) else {
             return false;
         };
         piece.insert(at, entry);
-        if piece.len() > MOST {
+        if piece.rows.len() > MOST {
             let upper = piece.split_off(MOST / 2);
             self.pieces.insert(number + 1, upper);
         }
         true
     }
 
-    /// Takes the entry of that name out.
-    pub(super) fn remove(&mut self, name: &[u8]) -> Option<DirEntry> {
+    /// Takes the entry of that name out, and gives what it named.
+    pub(super) fn remove(&mut self, name: &[u8]) -> Option<NodeId> {
         let number = self.piece_of(name);
         let piece = self.pieces.get_mut(number)?;
-        let removed = piece.remove(place(piece, name).ok()?);
-        if piece.is_empty() {
+        let removed = piece.remove(piece.place(name).ok()?);
+        if piece.rows.is_empty() {
             self.pieces.remove(number);
         }
         Some(removed)
@@ -84,21 +88,162 @@ impl Entries {
 
     /// The first piece that does not end below `name`.
     fn piece_of(&self, name: &[u8]) -> usize {
-        let ends_below =
-            |piece: &Vec<DirEntry>| piece.last().is_some_and(|last| *last.name < *name);
+        let ends_below = |piece: &Piece| {
+            let last = piece.rows.len().checked_sub(1);
+            last.is_some_and(|last| piece.name(last) < name)
+        };
         self.pieces.partition_point(ends_below)
     }
 }
 
-fn place(piece: &[DirEntry], name: &[u8]) -> Result<usize, usize> {
-    piece.binary_search_by(|entry| (*entry.name).cmp(name))
+/// Some entries, ascending by name.
+#[derive(Clone, Debug)]
+struct Piece {
+    /// The names, one behind the other.
+    names: Vec<u8>,
+    rows: Vec<Row>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    /// Where the name ends in the names of its piece.
+    end: u32,
+    node: NodeId,
+}
+
+impl Piece {
+    const EMPTY: &Self = &Self {
+        names: Vec::new(),
+        rows: Vec::new(),
+    };
+
+    fn of(entry: DirEntry<'_>) -> Self {
+        let mut piece = Self::EMPTY.clone();
+        piece.insert(0, entry);
+        piece
+    }
+
+    fn iter(&self) -> PieceIter<'_> {
+        PieceIter {
+            piece: self,
+            rows: 0..self.rows.len(),
+        }
+    }
+
+    fn range(&self, row: usize) -> Range<usize> {
+        let start = row
+            .checked_sub(1)
+            .map_or(0, |before| self.rows[before].end as usize);
+        start..self.rows[row].end as usize
+    }
+
+    fn name(&self, row: usize) -> &[u8] {
+        &self.names[self.range(row)]
+    }
+
+    fn entry(&self, row: usize) -> DirEntry<'_> {
+        DirEntry {
+            name: self.name(row),
+            node: self.rows[row].node,
+        }
+    }
+
+    /// The row of a name, or where it would be.
+    fn place(&self, name: &[u8]) -> Result<usize, usize> {
+        let row = self.partition_point(|other| other < name);
+        if row < self.rows.len() && self.name(row) == name {
+            Ok(row)
+        } else {
+            Err(row)
+        }
+    }
+
+    fn partition_point(&self, is_below: impl Fn(&[u8]) -> bool) -> usize {
+        let (mut first, mut end) = (0, self.rows.len());
+        while first < end {
+            let middle = usize::midpoint(first, end);
+            if is_below(self.name(middle)) {
+                first = middle + 1;
+            } else {
+                end = middle;
+            }
+        }
+        first
+    }
+
+    fn insert(&mut self, row: usize, entry: DirEntry<'_>) {
+        let start = row
+            .checked_sub(1)
+            .map_or(0, |before| self.rows[before].end as usize);
+        self.names.splice(start..start, entry.name.iter().copied());
+        let len = len_of(entry.name);
+        for later in &mut self.rows[row..] {
+            later.end += len;
+        }
+        let end = len_of(&self.names[..start]) + len;
+        let node = entry.node;
+        self.rows.insert(row, Row { end, node });
+    }
+
+    fn remove(&mut self, row: usize) -> NodeId {
+        let range = self.range(row);
+        let len = len_of(&self.names[range.clone()]);
+        self.names.drain(range);
+        for later in &mut self.rows[row + 1..] {
+            later.end -= len;
+        }
+        self.rows.remove(row).node
+    }
+
+    /// The rows from `row` on, which are some but not all, as a piece of their own.
+    fn split_off(&mut self, row: usize) -> Self {
+        let start = self.range(row).start;
+        let names = self.names.split_off(start);
+        let mut rows = self.rows.split_off(row);
+        let passed = len_of(&self.names);
+        for later in &mut rows {
+            later.end -= passed;
+        }
+        Self { names, rows }
+    }
+}
+
+/// Names were checked to have fewer bytes than a path may have, and a piece has few of them.
+fn len_of(names: &[u8]) -> u32 {
+    u32::try_from(names.len()).expect("a piece's names have fewer than 2^32 bytes")
+}
+
+#[derive(Clone, Debug)]
+struct PieceIter<'a> {
+    piece: &'a Piece,
+    rows: Range<usize>,
+}
+
+/// The entries of a directory, ascending by name.
+#[derive(Clone, Debug)]
+pub struct Iter<'a> {
+    piece: PieceIter<'a>,
+    rest: slice::Iter<'a, Piece>,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = DirEntry<'a>;
+
+    fn next(&mut self) -> Option<DirEntry<'a>> {
+        loop {
+            if let Some(row) = self.piece.rows.next() {
+                return Some(self.piece.piece.entry(row));
+            }
+            self.piece = self.rest.next()?.iter();
+        }
+    }
 }
 
 impl<'a> IntoIterator for &'a Entries {
-    type Item = &'a DirEntry;
-    type IntoIter = Flatten<Iter<'a, Vec<DirEntry>>>;
+    type Item = DirEntry<'a>;
+    type IntoIter = Iter<'a>;
 
-    fn into_iter(self) -> Self::IntoIter {
+    fn into_iter(self) -> Iter<'a> {
         self.iter()
     }
 }
@@ -110,11 +255,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::tree::NodeId;
 
-    fn entry(name: &[u8], number: usize) -> DirEntry {
+    fn entry(name: &[u8], number: usize) -> DirEntry<'_> {
         DirEntry {
-            name: name.into(),
+            name,
             node: NodeId::from_index(number),
         }
     }
@@ -131,7 +275,7 @@ mod tests {
             (entries.len(), entries.is_empty()),
             (expected.len(), expected.is_empty())
         );
-        let fit = |piece: &Vec<DirEntry>| (1..=MOST).contains(&piece.len());
+        let fit = |piece: &Piece| (1..=MOST).contains(&piece.rows.len());
         assert!(entries.pieces.iter().all(fit));
     }
 
@@ -151,17 +295,18 @@ mod tests {
                 expected.insert(name.to_vec(), 0);
             }
             for (number, (name, what)) in (1..).zip(steps) {
-                let name = name.to_be_bytes();
+                // Of several lengths.
+                let name = &name.to_be_bytes()[usize::from(name % 5 == 0)..];
                 if what == 0 {
-                    let removed = entries.remove(&name).map(|entry| entry.node.index());
-                    prop_assert_eq!(removed, expected.remove(&name[..]));
+                    let removed = entries.remove(name).map(NodeId::index);
+                    prop_assert_eq!(removed, expected.remove(name));
                 } else {
-                    let free = !expected.contains_key(&name[..]);
-                    prop_assert_eq!(entries.insert(entry(&name, number)), free);
+                    let free = !expected.contains_key(name);
+                    prop_assert_eq!(entries.insert(entry(name, number)), free);
                     expected.entry(name.to_vec()).or_insert(number);
                 }
-                let found = entries.find(&name).map(|entry| entry.node.index());
-                prop_assert_eq!(found, expected.get(&name[..]).copied());
+                let found = entries.find(name).map(|entry| entry.node.index());
+                prop_assert_eq!(found, expected.get(name).copied());
             }
             check(&entries, &expected);
         }

@@ -271,11 +271,7 @@ impl Tree {
         let NodeKind::Directory(entries) = &mut self.nodes[dir.index()].kind else {
             return Err(TreeError::NotADirectory { name: lossy(name) });
         };
-        let entry = DirEntry {
-            name: name.into(),
-            node,
-        };
-        if entries.insert(entry) {
+        if entries.insert(DirEntry { name, node }) {
             Ok(())
         } else {
             Err(TreeError::Taken { name: lossy(name) })

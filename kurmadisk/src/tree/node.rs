@@ -108,10 +108,10 @@ pub struct DeviceNumber {
 }
 
 /// A name in a directory.
-#[derive(Clone, Debug)]
-pub struct DirEntry {
+#[derive(Clone, Copy, Debug)]
+pub struct DirEntry<'a> {
     /// The name: any bytes but `/` and NUL.
-    pub name: Box<[u8]>,
+    pub name: &'a [u8],
     /// What it names.
     pub node: NodeId,
 }

@@ -5,11 +5,13 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, Scope};
 
 use kurmadisk_formats::host::{HostAttributes, HostDir, HostFound, HostKind, HostStat};
+use kurmadisk_formats::shares::in_shares;
 
 use super::edit::join;
 use super::from_dir::{Skip, read_error};
@@ -17,6 +19,10 @@ use super::{FileFlags, Metadata, Timestamp, TreeError};
 
 /// Threads beside the one that puts the tree together.
 const READERS: usize = 3;
+
+/// Names of one directory that one of several threads looks at, and how many do.
+const SHARE: usize = 4096;
+const HELPERS: NonZero<usize> = NonZero::new(READERS).expect("it is not zero");
 
 /// Entries that may wait to be put together, so that memory is bounded: some 300 bytes each.
 const AHEAD: usize = 100_000;
@@ -199,28 +205,7 @@ impl<'a> ReadAhead<'a> {
 
     /// Reads a directory, and has those in it wait to be read.
     fn read(&self, dir: &Waiting) -> Listing {
-        let error = |source| read_error(&dir.host, source);
-        let mut open = HostDir::open(&dir.host).map_err(error)?;
-        let mut names = open.names().map_err(error)?;
-        // On many disks they lie in this order.
-        names.sort_unstable_by_key(|name| name.inode);
-        let mut listed = Vec::with_capacity(names.len());
-        let mut path = join(&dir.path, b"");
-        let own = path.len();
-        for name in names {
-            path.truncate(own);
-            path.extend_from_slice(name.bytes());
-            if (self.skip)(&path, name.kind == HostKind::Directory) {
-                continue;
-            }
-            let found = open.look(&name);
-            listed.push(Listed {
-                found: found.map_err(|source| read_error(&dir.host.join(&name.name), source)),
-                name: name.name,
-                directory: None,
-            });
-        }
-        listed.sort_unstable_by(|a, b| a.name_bytes().cmp(b.name_bytes()));
+        let mut listed = self.look(dir)?;
         let mut state = self.lock();
         for listed in listed.iter_mut().filter(|listed| listed.is_directory()) {
             let number = DirNumber(state.numbered);
@@ -236,6 +221,44 @@ impl<'a> ReadAhead<'a> {
             self.to_read.notify_all();
         }
         Ok(listed)
+    }
+
+    /// What is in a directory, and all there is to know of it.
+    fn look(&self, dir: &Waiting) -> Listing {
+        let error = |source| read_error(&dir.host, source);
+        let open = HostDir::open(&dir.host).map_err(error)?;
+        let mut names = open.names().map_err(error)?;
+        let mut path = join(&dir.path, b"");
+        let own = path.len();
+        names.retain(|name| {
+            path.truncate(own);
+            path.extend_from_slice(name.bytes());
+            !(self.skip)(&path, name.kind == HostKind::Directory)
+        });
+        names.sort_unstable_by(|a, b| a.bytes().cmp(b.bytes()));
+        // On many disks they lie in this order.
+        let mut order: Vec<_> = names.iter().map(|name| name.inode).zip(0_usize..).collect();
+        order.sort_unstable();
+        let look = |order: &[(u64, usize)]| -> Vec<_> {
+            let places = order.iter().map(|(_, place)| *place);
+            places
+                .map(|place| (place, open.look(&names[place])))
+                .collect()
+        };
+        // One directory may have more names than all others.
+        let looked = in_shares(&order, SHARE, HELPERS, look);
+        let mut found: Vec<_> = names.iter().map(|_| None).collect();
+        for (place, looked) in looked.into_iter().flatten() {
+            found[place] = Some(looked);
+        }
+        let listed = names.into_iter().zip(found).filter_map(|(name, found)| {
+            Some(Listed {
+                found: found?.map_err(|source| read_error(&dir.host.join(&name.name), source)),
+                name: name.name,
+                directory: None,
+            })
+        });
+        Ok(listed.collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

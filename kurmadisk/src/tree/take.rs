@@ -50,7 +50,7 @@ impl Tree {
         let names: Vec<_> = self
             .entries(dir)
             .iter()
-            .map(|entry| entry.name.clone())
+            .map(|entry| entry.name.to_vec())
             .collect();
         for name in names {
             self.remove(dir, &name);

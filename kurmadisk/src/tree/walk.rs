@@ -1,9 +1,7 @@
 //! Every name of a tree with its path.
 
-use std::iter::Flatten;
-use std::slice::Iter;
-
-use super::{DirEntry, NodeId, Tree};
+use super::entries::Iter;
+use super::{NodeId, Tree};
 
 /// A walk through the names of a tree: parents first, each directory in the order of its names.
 ///
@@ -19,7 +17,7 @@ pub struct Walk<'a> {
 
 #[derive(Clone, Debug)]
 struct Above<'a> {
-    rest: Flatten<Iter<'a, Vec<DirEntry>>>,
+    rest: Iter<'a>,
     /// The length of its path.
     len: usize,
 }
@@ -48,7 +46,7 @@ impl<'a> Walk<'a> {
         if !self.path.is_empty() {
             self.path.push(b'/');
         }
-        self.path.extend_from_slice(&entry.name);
+        self.path.extend_from_slice(entry.name);
         self.descend(entry.node);
         Some((&self.path, entry.node))
     }

@@ -68,7 +68,7 @@ fn names_are_sorted_by_their_bytes_whatever_the_order() {
     let found: Vec<&[u8]> = tree
         .entries(Tree::ROOT)
         .iter()
-        .map(|entry| &*entry.name)
+        .map(|entry| entry.name)
         .collect();
     assert_eq!(found, sorted);
     for name in names {

@@ -46,10 +46,15 @@ impl Ext4Plan {
         builder.orphan_file();
         builder.lost_found();
         let directories = Arc::new(DirectoryBlocks::new(&plan));
-        for id in &self.numbers.order {
-            builder.node(*id, &directories);
+        // In the order of their places.
+        let is_dir = |id: &&NodeId| matches!(self.tree.node(**id).kind, NodeKind::Directory(_));
+        for id in self.numbers.order.iter().filter(is_dir) {
+            builder.directory(*id, &directories);
         }
         builder.attributes();
+        for id in &self.numbers.order {
+            builder.content(*id);
+        }
         builder.tables(InodeTables::new(&plan));
         builder.groups();
         Ok(builder.map.finish()?)
@@ -100,28 +105,34 @@ impl Builder<'_> {
         }
     }
 
-    fn node(&mut self, id: NodeId, directories: &Arc<DirectoryBlocks>) {
+    /// Refers to a directory's blocks.
+    fn directory(&mut self, id: NodeId, directories: &Arc<DirectoryBlocks>) {
         let plan = self.plan;
         let number = plan.numbers.inodes[id.index()];
         let place = &plan.places.nodes[id.index()];
+        self.count_directory(number);
+        for run in plan.places.runs(place) {
+            let (at, from) = (self.offset(run.start), self.offset(run.logical.into()));
+            let len = self.offset(run.len.into());
+            self.map.push(directories.extent(at, number, from, len));
+        }
+        self.mapping(number, place);
+    }
+
+    /// Refers to the content of what is no directory.
+    fn content(&mut self, id: NodeId) {
+        let plan = self.plan;
+        let place = &plan.places.nodes[id.index()];
         match &plan.tree.node(id).kind {
-            NodeKind::Directory(_) => {
-                self.count_directory(number);
-                for run in plan.places.runs(place) {
-                    let (at, from) = (self.offset(run.start), self.offset(run.logical.into()));
-                    let len = self.offset(run.len.into());
-                    self.map.push(directories.extent(at, number, from, len));
-                }
-            }
             NodeKind::File(content) => self.file(content, place),
             NodeKind::Symlink(target) if target.len() > FAST_SYMLINK => {
                 for run in plan.places.runs(place) {
                     self.map.push_bytes(self.offset(run.start), target.to_vec());
                 }
             }
-            _ => {}
+            _ => return,
         }
-        self.mapping(number, place);
+        self.mapping(plan.numbers.inodes[id.index()], place);
     }
 
     /// Refers to a file's content at the places of its blocks.

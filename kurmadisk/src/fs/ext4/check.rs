@@ -187,7 +187,7 @@ fn feature_fault(tree: &Tree, node: &Node, options: &Ext4Options) -> Option<Stri
     let (feature, what) = match &node.kind {
         NodeKind::Directory(entries) if lacks(Feature::DirNlink) => {
             let is_directory =
-                |entry: &&DirEntry| matches!(tree.node(entry.node).kind, NodeKind::Directory(_));
+                |entry: &DirEntry<'_>| matches!(tree.node(entry.node).kind, NodeKind::Directory(_));
             let count = entries.iter().filter(is_directory).count();
             (count > MOST_LINKS).then(|| (Feature::DirNlink, format!("{count} subdirectories")))
         }

@@ -1,5 +1,7 @@
 //! Inode numbers for everything in a tree.
 
+use std::collections::HashMap;
+
 use super::spec::{FIRST_INODE, ROOT_INODE};
 use crate::tree::{NodeId, NodeKind, Tree};
 
@@ -13,8 +15,8 @@ pub struct Numbers {
     pub order: Vec<NodeId>,
     /// The inode of a node, by its index.
     pub inodes: Vec<u32>,
-    /// The inode of a directory's parent, by the directory's index.
-    pub parents: Vec<u32>,
+    /// The inode of the parent of each directory but the root, which is its own.
+    pub parents: HashMap<NodeId, u32>,
     /// The inode of `/lost+found`, when the plan adds one.
     pub lost_found: Option<u32>,
     /// The inode of the orphan file, if there is one.
@@ -28,7 +30,7 @@ impl Numbers {
     /// subdirectories. So the numbers depend on the tree alone, not on how it was read.
     pub fn new(tree: &Tree, adds_lost_found: bool) -> Self {
         let mut inodes = vec![0; tree.node_count()];
-        let mut parents = vec![ROOT_INODE; tree.node_count()];
+        let mut parents = HashMap::new();
         let mut order = vec![Tree::ROOT];
         inodes[Tree::ROOT.index()] = ROOT_INODE;
         let mut next = FIRST_INODE;
@@ -46,7 +48,7 @@ impl Numbers {
                     next += 1;
                     order.push(entry.node);
                     if matches!(tree.node(entry.node).kind, NodeKind::Directory(_)) {
-                        parents[entry.node.index()] = inodes[dir.index()];
+                        parents.insert(entry.node, inodes[dir.index()]);
                         below.push(entry.node);
                     }
                 }

@@ -1,5 +1,6 @@
 //! Places for everything in a tree: blocks are given out in the order of the inodes.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::alloc::Allocator;
@@ -20,7 +21,8 @@ const LOST_FOUND_BYTES: u64 = 16384;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Places {
     runs: Vec<BlockRun>,
-    tree_blocks: Vec<u64>,
+    /// Blocks for extent trees or block lists, of the few contents that need any, by the first of their runs.
+    tree_blocks: BTreeMap<u32, Vec<u64>>,
     /// The doubly indirect block of the resize inode.
     pub resize: Place,
     pub journal: Place,
@@ -34,24 +36,15 @@ pub struct Places {
     pub end: u64,
 }
 
-/// One content: which of the runs, and which of the blocks for extent trees or block lists, are its own.
-///
-/// Every inode has one.
+/// One content: which of the runs are its own. Every inode has one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    runs: Rows,
-    tree_blocks: Rows,
-}
-
-/// Rows of a table.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Rows {
     first: u32,
     count: u32,
 }
 
-impl Rows {
-    /// Those from `first` on of a table that has `end`.
+impl Place {
+    /// The runs from `first` on of a table that has `end`.
     fn new(first: usize, end: usize) -> Self {
         let narrow = |row| u32::try_from(row).expect("memory holds fewer than 2^32 runs");
         Self {
@@ -68,7 +61,7 @@ impl Rows {
 
 impl Places {
     pub fn runs(&self, place: &Place) -> &[BlockRun] {
-        &self.runs[place.runs.range()]
+        &self.runs[place.range()]
     }
 
     /// Blocks of what is the filesystem's own.
@@ -82,13 +75,15 @@ impl Places {
     }
 
     pub fn tree_blocks(&self, place: &Place) -> &[u64] {
-        &self.tree_blocks[place.tree_blocks.range()]
+        // Of those that begin at one run, all but one are empty.
+        let own = self.tree_blocks.get(&place.first);
+        own.filter(|_| place.count > 0).map_or(&[], Vec::as_slice)
     }
 
     /// Blocks a content occupies, those of its extent tree included.
     pub fn blocks(&self, place: &Place) -> u64 {
         let data: u64 = self.runs(place).iter().map(|run| u64::from(run.len)).sum();
-        data + u64::from(place.tree_blocks.count)
+        data + self.tree_blocks(place).len() as u64
     }
 
     /// Blocks of a filesystem that are in use: everything below the contents' end, and what was
@@ -227,18 +222,16 @@ impl Placer<'_> {
             }
         }
         let runs = first..self.places.runs.len();
-        let first = self.places.tree_blocks.len();
         let own = match self.mapping {
             Mapping::Extents => tree_blocks(runs.len(), self.block_size),
             Mapping::Blocks => list_blocks(&self.places.runs[runs.clone()], self.block_size),
         };
-        for _ in 0..own {
-            self.places.tree_blocks.push(self.allocator.take(1).start);
+        let place = Place::new(runs.start, runs.end);
+        if own > 0 {
+            let blocks = (0..own).map(|_| self.allocator.take(1).start).collect();
+            self.places.tree_blocks.insert(place.first, blocks);
         }
-        Place {
-            runs: Rows::new(runs.start, runs.end),
-            tree_blocks: Rows::new(first, self.places.tree_blocks.len()),
-        }
+        place
     }
 }
 

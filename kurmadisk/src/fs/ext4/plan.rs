@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::check;
 use super::checksum::Checksum;
 use super::dir::{Directories, Format};
@@ -67,6 +69,13 @@ impl Ext4Plan {
             attributes: attributes.into(),
             places: places.into(),
         })
+    }
+
+    /// The same filesystem with another UUID.
+    #[must_use]
+    pub fn with_uuid(mut self, uuid: Uuid) -> Self {
+        self.options.uuid = uuid;
+        self
     }
 
     /// The tree that is in it.

@@ -100,6 +100,12 @@ impl FatPlan {
         }
     }
 
+    /// The same volume with another serial number.
+    #[must_use]
+    pub fn with_serial(self, serial: u32) -> Self {
+        Self { serial, ..self }
+    }
+
     /// The tree that is in it.
     #[must_use]
     pub fn tree(&self) -> &Tree {

@@ -69,7 +69,7 @@ fn empty(tree: &mut Tree, dir: NodeId) {
     let names: Vec<_> = tree
         .entries(dir)
         .iter()
-        .map(|entry| entry.name.clone())
+        .map(|entry| entry.name.to_vec())
         .collect();
     for name in names {
         tree.remove(dir, &name);

@@ -1,6 +1,6 @@
 //! The shapes of all directories of a tree, decided once for all sizes that are tried.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::index::Index;
 use super::{Directory, Entry, Format, htree, linear};
@@ -18,8 +18,7 @@ const USUAL_BYTES: u64 = 1 << 31;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directories {
     format: Format,
-    /// By the node's index; 0 for what is no directory.
-    blocks: Vec<u32>,
+    blocks: HashMap<NodeId, u32>,
     /// Those of the directories that have one.
     indexes: BTreeMap<NodeId, Index>,
     large: bool,
@@ -32,7 +31,7 @@ impl Directories {
     pub fn new(tree: &Tree, numbers: &Numbers, format: Format) -> Result<Self, Ext4Error> {
         let mut table = Self {
             format,
-            blocks: vec![0; tree.node_count()],
+            blocks: HashMap::new(),
             indexes: BTreeMap::new(),
             large: false,
         };
@@ -57,14 +56,14 @@ impl Directories {
             self.indexes.insert(id, index);
         }
         self.large |= blocks * self.format.block_size as u64 > USUAL_BYTES;
-        self.blocks[id.index()] =
-            u32::try_from(blocks).map_err(|_| too_many(tree, id, &self.format))?;
+        let blocks = u32::try_from(blocks).map_err(|_| too_many(tree, id, &self.format))?;
+        self.blocks.insert(id, blocks);
         Ok(())
     }
 
-    /// How many blocks a directory has.
+    /// How many blocks a directory has; none for anything else.
     pub fn blocks(&self, id: NodeId) -> u32 {
-        self.blocks[id.index()]
+        self.blocks.get(&id).copied().unwrap_or_default()
     }
 
     /// Whether a directory has an index.
@@ -90,7 +89,7 @@ impl Directories {
         let entries: Vec<_> = entries(tree, numbers, id).collect();
         let directory = Directory {
             inode: numbers.inodes[id.index()],
-            parent: numbers.parents[id.index()],
+            parent: numbers.parents.get(&id).copied().unwrap_or(ROOT_INODE),
             entries: &entries,
             seed,
         };
@@ -131,7 +130,7 @@ pub fn entries<'a>(
     });
     let entries = tree.entries(id).iter().map(|entry| Entry {
         inode: numbers.inodes[entry.node.index()],
-        name: &entry.name,
+        name: entry.name,
         file_type: inode::type_of(&tree.node(entry.node).kind).1,
     });
     lost_found.into_iter().chain(entries)
