@@ -84,7 +84,7 @@ impl Output for Nowhere {
         Ok(())
     }
 
-    fn part(&mut self, _name: &str) -> io::Result<Box<dyn Output>> {
+    fn part(&mut self, _name: &str) -> io::Result<Box<dyn Output + Send>> {
         Ok(Box::new(Self))
     }
 

@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = ImageOptions::new(image.identity("")?, name.into_owned());
     let options = options.with_threads(NonZero::max(threads, NonZero::<usize>::MIN));
     let mut file = NewFile::create(output)?;
-    let mut out: Box<dyn Output> = match Compression::by_ending(output) {
+    let mut out: Box<dyn Output + Send> = match Compression::by_ending(output) {
         Some(kind) => Box::new(Compressed::new(&mut file, kind, None, options.threads)?),
         None => Box::new(&mut file),
     };

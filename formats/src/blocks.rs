@@ -42,7 +42,7 @@ pub(crate) trait Compressor: Send + 'static {
 }
 
 /// A file of compressed blocks in the making.
-pub(crate) trait BlockFile {
+pub(crate) trait BlockFile: Send {
     /// What compresses the file's blocks.
     type Compressor: Compressor;
 

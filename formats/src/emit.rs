@@ -6,7 +6,7 @@ use crate::error::EmitError;
 use crate::map::DiskMap;
 use crate::output::Output;
 use crate::placement::Placement;
-use crate::writer::{self, PlacedWriter};
+use crate::writer::{PlacedWriter, write_one};
 
 /// How far a build is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +29,8 @@ pub fn write_map(
     out: &mut dyn Output,
     progress: &mut OnProgress<'_>,
 ) -> Result<(), EmitError> {
-    let writer = PlacedWriter::new(Placement::whole(map), out);
-    writer::write(map, &mut [Box::new(writer)], progress)
+    let mut writer = PlacedWriter::new(Placement::whole(map), out);
+    write_one(map, &mut writer, progress)
 }
 
 /// Tells `progress`, and turns its wish to stop into the error that says so.

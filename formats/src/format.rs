@@ -14,7 +14,7 @@ use crate::map::DiskMap;
 use crate::output::Output;
 use crate::placement::Placement;
 #[cfg(feature = "compressed-blocks")]
-use crate::writer::DiskWriter;
+use crate::writer::BoxedWriter;
 
 /// A container format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -234,5 +234,5 @@ pub(crate) type PartsFn = fn(&DiskMap, &ImageOptions) -> Result<Vec<Part>, Place
 pub(crate) type BeginFn = for<'a> fn(
     &DiskMap,
     &ImageOptions,
-    Box<dyn Output + 'a>,
-) -> Result<Box<dyn DiskWriter + 'a>, EmitError>;
+    Box<dyn Output + Send + 'a>,
+) -> Result<BoxedWriter<'a>, EmitError>;

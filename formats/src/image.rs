@@ -1,6 +1,7 @@
 //! The image formats by name, and the one way to write each of them.
 
 use std::fmt;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -14,7 +15,7 @@ use crate::output::{NewFile, Output, commit_all};
 #[cfg(feature = "vmdk")]
 use crate::parts::PartsWriter;
 use crate::raw;
-use crate::writer::{self, DiskWriter, FilledWriter, PlacedWriter};
+use crate::writer::{self, BoxedWriter, FilledWriter, PlacedWriter};
 
 pub use crate::choice::{ChoiceError, FormatChoice, FormatList};
 pub use crate::format::{Adapter, ImageFormat, ImageOptions, PredictedSize, Tuning};
@@ -193,19 +194,19 @@ impl ImageFormat {
         self,
         disk: &DiskMap,
         options: &ImageOptions,
-        out: &mut dyn Output,
+        out: &mut (dyn Output + Send),
         progress: &mut OnProgress<'_>,
     ) -> Result<(), EmitError> {
         let writer = self.begin(disk, options, Box::new(out))?;
-        writer::write(disk, &mut [writer], progress)
+        writer::write(disk, vec![writer], options.threads, progress)
     }
 
     fn begin<'a>(
         self,
         disk: &DiskMap,
         options: &ImageOptions,
-        out: Box<dyn Output + 'a>,
-    ) -> Result<Box<dyn DiskWriter + 'a>, EmitError> {
+        out: Box<dyn Output + Send + 'a>,
+    ) -> Result<BoxedWriter<'a>, EmitError> {
         Ok(match self.format().writer {
             Writer::Placed(place) => Box::new(PlacedWriter::new(place(disk, options)?, out)),
             Writer::Filled(place) => Box::new(FilledWriter::new(place(disk, options)?, out)),
@@ -224,13 +225,14 @@ pub struct ImageJob<'a> {
     /// What it says of itself.
     pub options: ImageOptions,
     /// Where it goes.
-    pub out: Box<dyn Output + 'a>,
+    pub out: Box<dyn Output + Send + 'a>,
 }
 
 /// Writes all of these images of `disk` in one ascending pass: each source is read once, and what is zeros is
 /// found out once.
 ///
-/// Memory, beside the tables of each image: 256 KiB of the disk, and what each compressing format says.
+/// Several threads write, as many as the images' options let, but each image is one thread's at a time. Memory, beside
+/// the tables of each image: a few times 256 KiB of the disk, and what each compressing format says.
 ///
 /// The outputs hold parts of images when this fails.
 pub fn write_images(
@@ -238,11 +240,13 @@ pub fn write_images(
     images: Vec<ImageJob<'_>>,
     progress: &mut OnProgress<'_>,
 ) -> Result<(), EmitError> {
+    let threads = images.iter().map(|image| image.options.threads).max();
     let mut writers = Vec::new();
     for image in images {
         writers.push(image.format.begin(disk, &image.options, image.out)?);
     }
-    writer::write(disk, &mut writers, progress)
+    let threads = threads.unwrap_or(NonZero::<usize>::MIN);
+    writer::write(disk, writers, threads, progress)
 }
 
 /// One of several images of a disk, and the file it goes to.
@@ -265,7 +269,7 @@ impl ImageFile {
     }
 
     /// The image, to be written into `out`, compressed if that was chosen.
-    pub fn job<'a>(&self, out: Box<dyn Output + 'a>) -> Result<ImageJob<'a>, EmitError> {
+    pub fn job<'a>(&self, out: Box<dyn Output + Send + 'a>) -> Result<ImageJob<'a>, EmitError> {
         let options = self.tuned();
         #[cfg(feature = "compress")]
         let out = self.compressed(out)?;
@@ -277,7 +281,10 @@ impl ImageFile {
     }
 
     #[cfg(feature = "compress")]
-    fn compressed<'a>(&self, out: Box<dyn Output + 'a>) -> Result<Box<dyn Output + 'a>, EmitError> {
+    fn compressed<'a>(
+        &self,
+        out: Box<dyn Output + Send + 'a>,
+    ) -> Result<Box<dyn Output + Send + 'a>, EmitError> {
         let Some(compression) = self.choice.compression else {
             return Ok(out);
         };

@@ -42,6 +42,7 @@
 //! | `blocks` | a disk's blocks in batches, to be compressed |
 //! | `window` | one ascending pass over a disk, window by window |
 //! | `read_ahead` | windows read by a thread while others are written |
+//! | `copy` | long files, which the host copies by itself |
 //! | `writer` | what takes the windows: files decided in advance, in one piece or several |
 //! | `parts` | images of several files |
 //! | `pool` | work in several threads, results in order |
@@ -93,6 +94,7 @@ mod buffer;
 mod choice;
 #[cfg(feature = "compress")]
 pub mod compress;
+mod copy;
 #[cfg(feature = "compressed-blocks")]
 mod deflate;
 pub mod emit;

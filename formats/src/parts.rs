@@ -11,7 +11,7 @@ use crate::writer::{DiskWriter, PlacedWriter, within};
 
 /// Writes the files of one image, one wholly before the next.
 pub(crate) struct PartsWriter<'a> {
-    out: Box<dyn Output + 'a>,
+    out: Box<dyn Output + Send + 'a>,
     /// The parts that are not begun, the next one last.
     waiting: Vec<Part>,
     open: Option<OpenPart>,
@@ -19,12 +19,15 @@ pub(crate) struct PartsWriter<'a> {
 
 struct OpenPart {
     disk: Range<u64>,
-    file: PlacedWriter<Box<dyn Output>>,
+    file: PlacedWriter<Box<dyn Output + Send>>,
 }
 
 impl<'a> PartsWriter<'a> {
     /// The first part goes to `out` itself, and is written at once: nothing of the disk lies in it.
-    pub(crate) fn new(parts: Vec<Part>, mut out: Box<dyn Output + 'a>) -> Result<Self, EmitError> {
+    pub(crate) fn new(
+        parts: Vec<Part>,
+        mut out: Box<dyn Output + Send + 'a>,
+    ) -> Result<Self, EmitError> {
         let mut waiting = parts;
         waiting.reverse();
         if let Some(first) = waiting.pop() {

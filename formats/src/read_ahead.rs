@@ -1,6 +1,8 @@
 //! A disk's windows, read by a thread of their own while those before them are written, of contents that another one
 //! has opened.
 
+use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, Builder};
 
@@ -12,12 +14,40 @@ use crate::window::{WINDOW, Window, Windows};
 /// fast as the other.
 const WINDOWS: usize = 4;
 
+/// A window that is read again when all who have it have let go of it.
+pub(crate) struct Lent {
+    /// Always there, until it is given back.
+    window: Option<Window>,
+    /// Where it is given back.
+    back: Sender<Window>,
+}
+
+impl Deref for Lent {
+    type Target = Window;
+
+    fn deref(&self) -> &Window {
+        self.window.as_ref().expect("it is given back when dropped")
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(window) = self.window.take() {
+            // Behind the last one nobody takes it.
+            let _ = self.back.send(window);
+        }
+    }
+}
+
+/// What takes windows.
+pub(crate) type Take<'t> = dyn FnMut(Arc<Lent>) -> Result<(), EmitError> + 't;
+
 /// Gives each window of `disk` in its order to `take`, which the calling thread calls; `every`: also those in which
 /// nothing lies.
 pub(crate) fn each_window(
     disk: &DiskMap,
     every: bool,
-    take: &mut dyn FnMut(&Window) -> Result<(), EmitError>,
+    take: &mut Take<'_>,
 ) -> Result<(), EmitError> {
     // What is read in no time is not worth a thread.
     if disk.data_len() <= (WINDOWS * WINDOW) as u64 {
@@ -36,27 +66,33 @@ pub(crate) fn each_window(
         let opener = move || opens.open_all(disk.extents());
         let _ = Builder::new().spawn_scoped(scope, opener);
         for _ in 0..WINDOWS {
-            give_back(&written, Window::new());
+            drop(lent(Window::new(), &written));
         }
         for window in to_write {
-            let window = window?;
-            take(&window)?;
-            give_back(&written, window);
+            take(lent(window?, &written))?;
         }
         Ok(())
     })
 }
 
 /// Reads and takes in turn.
-fn in_turn(
-    mut windows: Windows<'_>,
-    take: &mut dyn FnMut(&Window) -> Result<(), EmitError>,
-) -> Result<(), EmitError> {
-    let mut window = Window::new();
-    while windows.read_into(&mut window)? {
-        take(&window)?;
+fn in_turn(mut windows: Windows<'_>, take: &mut Take<'_>) -> Result<(), EmitError> {
+    let (written, to_read) = mpsc::channel();
+    drop(lent(Window::new(), &written));
+    while let Ok(mut window) = to_read.recv() {
+        if !windows.read_into(&mut window)? {
+            break;
+        }
+        take(lent(window, &written))?;
     }
     Ok(())
+}
+
+fn lent(window: Window, back: &Sender<Window>) -> Arc<Lent> {
+    Arc::new(Lent {
+        window: Some(window),
+        back: back.clone(),
+    })
 }
 
 /// Reads windows for as long as there are any to read into.
@@ -79,11 +115,6 @@ fn read_all(
     }
 }
 
-/// A window that may be read into. Behind the last one nobody takes it.
-fn give_back(written: &Sender<Window>, window: Window) {
-    let _ = written.send(window);
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -103,8 +134,6 @@ mod tests {
         }
         disk
     }
-
-    type Take<'t> = dyn FnMut(&Window) -> Result<(), EmitError> + 't;
 
     #[test]
     fn windows_come_in_order_whoever_reads_them() {

@@ -1,8 +1,8 @@
 //! One ascending pass over a disk, window by window: each source is read once, for all who want its bytes.
 
-#[cfg(feature = "compressed-blocks")]
-use std::cell::OnceCell;
 use std::ops::Range;
+#[cfg(feature = "compressed-blocks")]
+use std::sync::OnceLock;
 
 use crate::buffer::PageBuffer;
 use crate::error::SourceError;
@@ -35,7 +35,7 @@ pub(crate) struct Window {
     pub(crate) read: u64,
     #[cfg(feature = "compressed-blocks")]
     /// Which blocks hold something that is not zero; looked for once, if somebody asks.
-    filled: OnceCell<[bool; BLOCKS]>,
+    filled: OnceLock<[bool; BLOCKS]>,
 }
 
 impl Window {
@@ -47,7 +47,7 @@ impl Window {
             data: Vec::new(),
             read: 0,
             #[cfg(feature = "compressed-blocks")]
-            filled: OnceCell::new(),
+            filled: OnceLock::new(),
         }
     }
 

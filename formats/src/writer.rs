@@ -1,11 +1,19 @@
 //! Writing images: what takes a disk's windows, and the pass that feeds all of them.
 
+use std::fs::File;
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, Builder, Scope, ScopedJoinHandle};
+
+use crate::copy::copy_long;
 use crate::emit::{OnProgress, Progress, output_error, report};
 use crate::error::EmitError;
 use crate::map::DiskMap;
 use crate::output::{Filled, Output};
 use crate::placement::Placement;
-use crate::read_ahead::each_window;
+use crate::read_ahead::{Lent, Take, each_window};
 use crate::window::Window;
 
 /// Takes a disk window by window and makes an image of it.
@@ -15,32 +23,218 @@ pub(crate) trait DiskWriter {
         false
     }
 
-    /// Takes the next window; they ascend.
+    /// Has the host copy `len` bytes of `file`, from byte `from` on, to where `start` on the disk lies; gives how many
+    /// it did.
+    fn copy(&mut self, start: u64, file: &File, from: u64, len: u64) -> Result<u64, EmitError> {
+        let _ = (start, file, from, len);
+        Ok(0)
+    }
+
+    /// Takes the next window; they ascend, but for what was copied.
     fn window(&mut self, window: &Window) -> Result<(), EmitError>;
 
     /// Ends the image.
     fn finish(&mut self) -> Result<(), EmitError>;
 }
 
-/// Reads `disk` once, and has each of `writers` make its image.
-pub(crate) fn write(
+/// One that any thread may be given.
+pub(crate) type BoxedWriter<'a> = Box<dyn DiskWriter + Send + 'a>;
+
+/// Reads `disk` once, and has `writer` make its image.
+pub(crate) fn write_one(
     disk: &DiskMap,
-    writers: &mut [Box<dyn DiskWriter + '_>],
+    writer: &mut dyn DiskWriter,
     progress: &mut OnProgress<'_>,
 ) -> Result<(), EmitError> {
-    let every = writers.iter().any(|writer| writer.fills());
-    let total = if every { disk.len() } else { disk.data_len() };
-    each_window(disk, every, &mut |window| {
-        for writer in &mut *writers {
-            writer.window(window)?;
-        }
-        let done = if every { window.end() } else { window.read };
-        report(Progress { done, total }, progress)
-    })?;
-    for writer in writers {
-        writer.finish()?;
+    let mut pass = Pass::new(disk, writer.fills());
+    let rest = copy_long(disk, writer, &mut pass, progress)?;
+    pass.run(&rest, progress, &mut |window| writer.window(&window))?;
+    writer.finish()?;
+    pass.end(progress)
+}
+
+/// Reads `disk` once, and has each of `writers` make its image; so many threads write.
+pub(crate) fn write(
+    disk: &DiskMap,
+    mut writers: Vec<BoxedWriter<'_>>,
+    threads: NonZero<usize>,
+    progress: &mut OnProgress<'_>,
+) -> Result<(), EmitError> {
+    if let [writer] = &mut writers[..] {
+        return write_one(disk, &mut **writer, progress);
     }
-    report(Progress { done: total, total }, progress)
+    let pass = Pass::new(disk, writers.iter().any(|writer| writer.fills()));
+    thread::scope(|scope| {
+        let mut others = Vec::new();
+        let mut shares = writers.len().min(threads.get());
+        while shares > 1 {
+            let theirs = writers.split_off(writers.len() - writers.len() / shares);
+            match OtherThread::start(scope, theirs) {
+                Ok(other) => others.push(other),
+                Err(mut theirs) => {
+                    writers.append(&mut theirs);
+                    break;
+                }
+            }
+            shares -= 1;
+        }
+        pass.run(disk, progress, &mut |window| {
+            for other in &mut others {
+                other.window(&window)?;
+            }
+            for writer in &mut writers {
+                writer.window(&window)?;
+            }
+            Ok(())
+        })?;
+        for other in &mut others {
+            other.tell(Step::Finish);
+        }
+        for writer in &mut writers {
+            writer.finish()?;
+        }
+        for other in others {
+            other.end()?;
+        }
+        pass.end(progress)
+    })
+}
+
+/// How far one pass over a disk is.
+#[derive(Clone, Copy)]
+pub(crate) struct Pass {
+    /// Whether windows in which nothing lies are wanted too.
+    every: bool,
+    /// Bytes that progress is told of, and those of them that were copied.
+    total: u64,
+    copied: u64,
+}
+
+impl Pass {
+    fn new(disk: &DiskMap, every: bool) -> Self {
+        let total = if every { disk.len() } else { disk.data_len() };
+        Self {
+            every,
+            total,
+            copied: 0,
+        }
+    }
+
+    /// So many bytes more were copied.
+    pub(crate) fn advance(
+        &mut self,
+        copied: u64,
+        progress: &mut OnProgress<'_>,
+    ) -> Result<(), EmitError> {
+        self.copied += copied;
+        let (done, total) = (self.copied, self.total);
+        report(Progress { done, total }, progress)
+    }
+
+    /// Reads `disk`, what was copied left out.
+    fn run(
+        self,
+        disk: &DiskMap,
+        progress: &mut OnProgress<'_>,
+        take: &mut Take<'_>,
+    ) -> Result<(), EmitError> {
+        each_window(disk, self.every, &mut |window| {
+            let done = if self.every {
+                window.end()
+            } else {
+                self.copied + window.read
+            };
+            take(window)?;
+            let total = self.total;
+            report(Progress { done, total }, progress)
+        })
+    }
+
+    fn end(self, progress: &mut OnProgress<'_>) -> Result<(), EmitError> {
+        let (done, total) = (self.total, self.total);
+        report(Progress { done, total }, progress)
+    }
+}
+
+/// Takes what one side gave to another.
+fn all_of<'w>(writers: &Mutex<Vec<BoxedWriter<'w>>>) -> Vec<BoxedWriter<'w>> {
+    std::mem::take(&mut *writers.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// What a thread is told.
+enum Step {
+    Window(Arc<Lent>),
+    Finish,
+}
+
+/// A thread that has some of the writers make their images.
+struct OtherThread<'s> {
+    steps: Option<Sender<Step>>,
+    thread: Option<ScopedJoinHandle<'s, Result<(), EmitError>>>,
+}
+
+impl<'s> OtherThread<'s> {
+    /// Gives the writers back where the host has no thread for them.
+    fn start<'w: 's>(
+        scope: &'s Scope<'s, '_>,
+        writers: Vec<BoxedWriter<'w>>,
+    ) -> Result<Self, Vec<BoxedWriter<'w>>> {
+        let (steps, told) = mpsc::channel();
+        let given = Arc::new(Mutex::new(writers));
+        let taken = Arc::clone(&given);
+        let work = move || {
+            let mut writers = all_of(&taken);
+            for step in told {
+                match step {
+                    Step::Window(window) => {
+                        for writer in &mut writers {
+                            writer.window(&window)?;
+                        }
+                    }
+                    Step::Finish => {
+                        for writer in &mut writers {
+                            writer.finish()?;
+                        }
+                    }
+                }
+            }
+            Ok(())
+        };
+        match Builder::new().spawn_scoped(scope, work) {
+            Ok(thread) => Ok(Self {
+                steps: Some(steps),
+                thread: Some(thread),
+            }),
+            Err(_) => Err(all_of(&given)),
+        }
+    }
+
+    /// Fails when the thread has.
+    fn window(&mut self, window: &Arc<Lent>) -> Result<(), EmitError> {
+        if self.tell(Step::Window(Arc::clone(window))) {
+            return Ok(());
+        }
+        self.join()
+    }
+
+    /// Whether the thread still listens.
+    fn tell(&mut self, step: Step) -> bool {
+        let steps = self.steps.as_ref();
+        steps.is_some_and(|steps| steps.send(step).is_ok())
+    }
+
+    fn end(mut self) -> Result<(), EmitError> {
+        self.join()
+    }
+
+    fn join(&mut self) -> Result<(), EmitError> {
+        self.steps = None;
+        match self.thread.take().map(ScopedJoinHandle::join) {
+            Some(Ok(outcome)) => outcome,
+            Some(Err(panic)) => resume_unwind(panic),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Writes one file that was decided in advance: its structures, and the disk's stretches at their places,
@@ -103,6 +297,19 @@ impl<O: Output> PlacedWriter<O> {
 }
 
 impl<O: Output> DiskWriter for PlacedWriter<O> {
+    fn copy(&mut self, start: u64, file: &File, from: u64, len: u64) -> Result<u64, EmitError> {
+        let runs = &self.placement.runs;
+        let first = runs.partition_point(|run| run.disk.saturating_add(run.len) <= start);
+        let Some(run) = runs.get(first).filter(|run| run.disk <= start) else {
+            return Ok(0);
+        };
+        let skip = start - run.disk;
+        let copied = self
+            .out
+            .copy_at(run.file + skip, file, from, len.min(run.len - skip));
+        copied.map_err(|error| output_error(&self.out, error))
+    }
+
     fn window(&mut self, window: &Window) -> Result<(), EmitError> {
         for (start, bytes) in window.data() {
             self.data(start, bytes)?;

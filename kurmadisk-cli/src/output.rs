@@ -162,7 +162,7 @@ impl Destination {
         if let [image] = &images[..]
             && is_pipe(&image.path)
         {
-            let out = Forward::new(std::io::stdout().lock(), "the standard output");
+            let out = Forward::new(std::io::stdout(), "the standard output");
             let job = image.job(Box::new(out))?;
             write_images(disk, vec![job], &mut |now| bar.tell(now))?;
         } else {

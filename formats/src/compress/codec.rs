@@ -28,7 +28,7 @@ pub(super) struct Packed {
 }
 
 /// What stands before and behind the blocks of a file.
-pub(super) trait Envelope {
+pub(super) trait Envelope: Send {
     /// The bytes before the first block.
     fn begin(&self) -> Vec<u8> {
         Vec::new()

@@ -24,9 +24,9 @@ use std::path::Path;
 #[cfg(any(not(unix), kurmadisk_portable_host))]
 pub use system::HostDir;
 pub use system::{
-    Names, allow_open_files, claim_partition, create_unnamed, data_ranges, link_unnamed,
-    open_regular, punch_hole, read_exact_at, read_link, share_content, stamp, stat, sync_folder,
-    write_all_at,
+    Names, allow_open_files, claim_partition, copy_range, create_unnamed, data_ranges,
+    link_unnamed, open_regular, punch_hole, read_exact_at, read_link, share_content, stamp, stat,
+    sync_folder, write_all_at,
 };
 #[cfg(all(unix, not(kurmadisk_portable_host)))]
 pub use unix_dir::HostDir;
@@ -230,6 +230,7 @@ const _: () = {
     let _: fn(&File, u64, &mut [u8]) -> io::Result<()> = read_exact_at;
     let _: fn(&File, u64, &[u8]) -> io::Result<()> = write_all_at;
     let _: fn(&File, u64) -> io::Result<Vec<Range<u64>>> = data_ranges;
+    let _: fn(&File, u64, &File, u64, u64) -> io::Result<u64> = copy_range;
     let _: fn(&Path) -> Option<File> = create_unnamed;
     let _: fn(&File, &Path) -> io::Result<()> = link_unnamed;
     let _: fn(&File, &File) -> io::Result<()> = share_content;

@@ -8,6 +8,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+#[cfg(target_os = "linux")]
+use rustix::fs::copy_file_range;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, SeekFrom, seek};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -87,6 +89,42 @@ pub fn read_exact_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<()>
 /// Writes all of `data` at byte `offset` of the file.
 pub fn write_all_at(file: &File, offset: u64, data: &[u8]) -> io::Result<()> {
     file.write_all_at(data, offset)
+}
+
+/// Copies `len` bytes of file `from` at `from_offset` to file `to` at `to_offset` within the system, by reference where
+/// its file system can; gives how many were copied: none where the system can't, fewer when `from` ends before.
+pub fn copy_range(
+    from: &File,
+    from_offset: u64,
+    to: &File,
+    to_offset: u64,
+    len: u64,
+) -> io::Result<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        let (mut read, mut write) = (from_offset, to_offset);
+        let end = from_offset.saturating_add(len);
+        while read < end {
+            let len = usize::try_from(end - read).unwrap_or(usize::MAX);
+            match copy_file_range(from, Some(&mut read), to, Some(&mut write), len) {
+                Ok(0) => break,
+                Ok(_) | Err(Errno::INTR) => {}
+                // Of other file systems, or of another kind than it copies between.
+                Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM)
+                    if read == from_offset =>
+                {
+                    break;
+                }
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(read - from_offset)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (from, from_offset, to, to_offset, len);
+        Ok(0)
+    }
 }
 
 /// The ranges of a file of `len` bytes that hold data, ascending; what lies between are holes.

@@ -145,6 +145,14 @@ impl DiskMap {
         Self { len, extents }
     }
 
+    /// The disk that has only these parts of its extents, ascending.
+    pub(crate) fn reduced_to(&self, parts: Vec<Extent>) -> Self {
+        Self {
+            len: self.len,
+            extents: parts.into(),
+        }
+    }
+
     /// The same disk without holes: extents of zeros lie where no extent did.
     #[must_use]
     pub fn filled(self) -> Self {

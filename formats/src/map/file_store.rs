@@ -221,6 +221,10 @@ impl Content for OpenFile {
         })
     }
 
+    fn host_file(&self) -> Option<&File> {
+        Some(&self.file)
+    }
+
     fn close(self: Box<Self>) -> Result<(), SourceError> {
         self.check()
     }

@@ -31,7 +31,5 @@ pub use extent::Extent;
 pub use file_store::{DirId, FileIdentity, FileStamp, FileStore};
 pub(crate) use open_ahead::{OpenedAhead, open_ahead};
 pub use reader::MapReader;
-pub(crate) use source::ContentCursor;
-#[cfg(feature = "update")]
-pub(crate) use source::Unopened;
 pub use source::{Content, ContentId, ContentStore, Source};
+pub(crate) use source::{ContentCursor, Unopened};

@@ -1,6 +1,7 @@
 //! Where the bytes of an extent come from.
 
 use std::fmt;
+use std::fs::File;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -45,6 +46,11 @@ pub trait Content: Send {
     ///
     /// Fails when the content ends before `buf` is full.
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), SourceError>;
+
+    /// The regular file of the host that it is, byte by byte, if it is one: the host can copy of that by itself.
+    fn host_file(&self) -> Option<&File> {
+        None
+    }
 
     /// Says that all wanted bytes were read: the last chance to notice that the content changed
     /// meanwhile.
@@ -122,6 +128,14 @@ impl<'a> Unopened<'a> {
             last = Some(this);
             (!again).then_some(this)
         })
+    }
+
+    /// The content of an extent, and where in it the extent begins.
+    pub(crate) fn of_extent(extent: &'a Extent) -> Option<(Self, u64)> {
+        match &extent.source {
+            Source::Content { store, id, offset } => Some((Self { store, id: *id }, *offset)),
+            _ => None,
+        }
     }
 
     /// Whether there is no file to open.

@@ -54,7 +54,7 @@ impl<O: Output> Output for Filled<O> {
         self.out.set_len(len)
     }
 
-    fn part(&mut self, name: &str) -> io::Result<Box<dyn Output>> {
+    fn part(&mut self, name: &str) -> io::Result<Box<dyn Output + Send>> {
         Ok(Box::new(Filled::new(self.out.part(name)?)))
     }
 

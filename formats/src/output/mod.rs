@@ -3,6 +3,7 @@
 mod forward;
 mod new_file;
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -18,13 +19,20 @@ pub trait Output {
     /// Writes all of `data` at `offset` (bytes). What is skipped reads as zeros.
     fn write_at(&mut self, offset: u64, data: &[u8]) -> io::Result<()>;
 
+    /// Has the host copy `len` bytes of `file`, from byte `from` on, to `offset`, without that they come here; gives how
+    /// many it did. Where it can't that is none.
+    fn copy_at(&mut self, offset: u64, file: &File, from: u64, len: u64) -> io::Result<u64> {
+        let _ = (offset, file, from, len);
+        Ok(0)
+    }
+
     /// Sets the final length in bytes, at least the end of any write: the last call, which ends the file.
     fn set_len(&mut self, len: u64) -> io::Result<()>;
 
     /// Begins a further file of the same image, `name`, beside this one. Each is ended before the next begins.
     ///
     /// Fails with [`io::ErrorKind::Unsupported`] where there is room for one file only.
-    fn part(&mut self, name: &str) -> io::Result<Box<dyn Output>> {
+    fn part(&mut self, name: &str) -> io::Result<Box<dyn Output + Send>> {
         let path = self.path().display();
         let reason =
             format!("the image has several files, {name} too, and {path} has room for one");
@@ -43,11 +51,15 @@ macro_rules! forwarded {
                 (**self).write_at(offset, data)
             }
 
+            fn copy_at(&mut self, offset: u64, file: &File, from: u64, len: u64) -> io::Result<u64> {
+                (**self).copy_at(offset, file, from, len)
+            }
+
             fn set_len(&mut self, len: u64) -> io::Result<()> {
                 (**self).set_len(len)
             }
 
-            fn part(&mut self, name: &str) -> io::Result<Box<dyn Output>> {
+            fn part(&mut self, name: &str) -> io::Result<Box<dyn Output + Send>> {
                 (**self).part(name)
             }
 

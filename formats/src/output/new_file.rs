@@ -123,11 +123,15 @@ impl Output for NewFile {
         host::write_all_at(self.file(), offset, data)
     }
 
+    fn copy_at(&mut self, offset: u64, file: &File, from: u64, len: u64) -> io::Result<u64> {
+        host::copy_range(file, from, self.file(), offset, len)
+    }
+
     fn set_len(&mut self, len: u64) -> io::Result<()> {
         self.file().set_len(len)
     }
 
-    fn part(&mut self, name: &str) -> io::Result<Box<dyn Output>> {
+    fn part(&mut self, name: &str) -> io::Result<Box<dyn Output + Send>> {
         let part = Self::create(&self.path.with_file_name(name)).map_err(|error| match error {
             EmitError::Output { source, .. } => source,
             error => io::Error::other(error),

@@ -17,7 +17,7 @@ const CLUSTER_LEN: usize = 1 << super::spec::CLUSTER_BITS;
 /// a gap behind the streams before it: so it waits, and streams go on filling that gap for as long as
 /// they fit.
 pub(super) struct Packer<'a> {
-    pub out: Box<dyn Output + 'a>,
+    pub out: Box<dyn Output + Send + 'a>,
     /// Offset of `open` in the file: a multiple of a cluster.
     start: u64,
     /// Streams that don't fill their cluster yet.
@@ -30,7 +30,7 @@ pub(super) struct Packer<'a> {
 
 impl<'a> Packer<'a> {
     /// Begins behind the first cluster, which is left to the header.
-    pub(super) fn new(out: Box<dyn Output + 'a>) -> Self {
+    pub(super) fn new(out: Box<dyn Output + Send + 'a>) -> Self {
         Self {
             out,
             start: CLUSTER,

@@ -18,7 +18,7 @@ use crate::format::ImageOptions;
 use crate::map::DiskMap;
 use crate::output::Output;
 use crate::table;
-use crate::writer::{self, DiskWriter, write_at};
+use crate::writer::{self, BoxedWriter, write_at};
 
 /// The name of the format on command lines.
 fn name(compression: Compression) -> &'static str {
@@ -41,8 +41,8 @@ pub(super) fn begin<'a>(
     disk: &DiskMap,
     options: &ImageOptions,
     compression: Compression,
-    out: Box<dyn Output + 'a>,
-) -> Result<Box<dyn DiskWriter + 'a>, EmitError> {
+    out: Box<dyn Output + Send + 'a>,
+) -> Result<BoxedWriter<'a>, EmitError> {
     layout::check_size(disk, name(compression))?;
     let file = StreamFile {
         packer: Packer::new(out),

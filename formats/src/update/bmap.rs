@@ -110,7 +110,7 @@ impl<O: Output> Output for Mapped<O> {
         self.out.set_len(len)
     }
 
-    fn part(&mut self, name: &str) -> io::Result<Box<dyn Output>> {
+    fn part(&mut self, name: &str) -> io::Result<Box<dyn Output + Send>> {
         self.out.part(name)
     }
 

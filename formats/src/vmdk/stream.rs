@@ -25,7 +25,7 @@ use crate::format::ImageOptions;
 use crate::map::DiskMap;
 use crate::output::Output;
 use crate::table;
-use crate::writer::{self, DiskWriter};
+use crate::writer::{self, BoxedWriter};
 
 /// VMware's largest disk: 62 TiB.
 const MAX_DISK: u64 = 62 << 40;
@@ -72,8 +72,8 @@ fn check_size(disk: &DiskMap) -> Result<(), PlaceError> {
 pub(super) fn begin<'a>(
     disk: &DiskMap,
     options: &ImageOptions,
-    out: Box<dyn Output + 'a>,
-) -> Result<Box<dyn DiskWriter + 'a>, EmitError> {
+    out: Box<dyn Output + Send + 'a>,
+) -> Result<BoxedWriter<'a>, EmitError> {
     check_size(disk)?;
     let capacity = disk.len().div_ceil(SECTOR);
     let descriptor = descriptor::embedded("streamOptimized", capacity, options)?;
@@ -111,7 +111,7 @@ fn header(capacity: u64, directory: u64) -> Header {
 
 /// A file in the making.
 struct StreamFile<'a> {
-    out: Box<dyn Output + 'a>,
+    out: Box<dyn Output + Send + 'a>,
     /// Where the next byte goes.
     at: u64,
     /// Sectors of the disk.

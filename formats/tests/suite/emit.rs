@@ -38,7 +38,7 @@ impl Output for Recorder {
     }
 
     /// Nobody looks at what lies in it.
-    fn part(&mut self, _: &str) -> io::Result<Box<dyn Output>> {
+    fn part(&mut self, _: &str) -> io::Result<Box<dyn Output + Send>> {
         Ok(Box::new(Self::default()))
     }
 

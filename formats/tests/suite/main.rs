@@ -7,6 +7,7 @@
 //! | `map` | extent maps against a plain array of bytes |
 //! | `emit` | large, ascending writes; progress; stopping; failing sources |
 //! | `output` | files appear complete or not at all |
+//! | `copy` | long files that the host copies by itself |
 //! | `file_store` | files that vanish, change or are something else |
 //! | `image_store` | the disk in an image as content, and images that change |
 //! | `containers` | what single formats say of their disks, and the most they hold; foreign images read |
@@ -26,6 +27,7 @@
 
 mod compress;
 mod containers;
+mod copy;
 mod deflate;
 mod emit;
 mod extents;

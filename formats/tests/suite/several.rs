@@ -1,5 +1,6 @@
 //! Several images from one read, and images through pipes: the same bytes as each by itself.
 
+use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use kurmadisk_formats::image::{
     ImageFile, ImageFormat, ImageJob, ImageOptions, write_files, write_images,
 };
 use kurmadisk_formats::map::{Content, ContentId, ContentStore, DiskMap, Extent, Source};
-use kurmadisk_formats::output::Forward;
+use kurmadisk_formats::output::{Forward, Output};
 use proptest::prelude::*;
 
 use crate::support::{GIB, KIB, MIB, disk, image, noise, options};
@@ -39,6 +40,9 @@ fn together(disk: &DiskMap, threads: usize) -> Vec<(ImageFormat, Vec<u8>)> {
 
 #[track_caller]
 fn check(disk: &DiskMap) {
+    for (format, bytes) in together(disk, 7) {
+        assert!(image(format, disk, &options(2)) == bytes, "{format}");
+    }
     for (format, bytes) in together(disk, 2) {
         assert!(image(format, disk, &options(2)) == bytes, "{format}");
         let mut sent = Vec::new();
@@ -65,6 +69,53 @@ fn images_made_together_and_through_pipes_are_those_made_alone() {
         ],
     ));
     check(&DiskMap::new(MIB));
+}
+
+/// A file that takes so many bytes and no more.
+struct Full {
+    room: u64,
+}
+
+impl Output for Full {
+    fn write_at(&mut self, offset: u64, data: &[u8]) -> io::Result<()> {
+        match offset + data.len() as u64 <= self.room {
+            true => Ok(()),
+            false => Err(io::ErrorKind::StorageFull.into()),
+        }
+    }
+
+    fn set_len(&mut self, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn path(&self) -> &Path {
+        Path::new("full")
+    }
+}
+
+#[test]
+fn one_image_without_room_ends_all_whichever_thread_writes_it() {
+    let disk = disk(20 * MIB, &[(0, noise(1, 15 * MIB))]);
+    let formats: Vec<_> = single_files().collect();
+    for full in 0..formats.len() {
+        for (threads, room) in [(1, 5 * MIB), (2, 5 * MIB), (3, 0), (100, 5 * MIB)] {
+            let jobs = formats.iter().enumerate().map(|(number, format)| ImageJob {
+                format: *format,
+                options: options(threads),
+                out: match number == full {
+                    true => Box::new(Full { room }),
+                    false => Box::new(Vec::new()),
+                },
+            });
+            let written = write_images(&disk, jobs.collect(), &mut go_on);
+            let is_full = |path: &Path| path == Path::new("full");
+            assert!(
+                matches!(&written, Err(EmitError::Output { path, .. }) if is_full(path)),
+                "{}, {threads} threads: {written:?}",
+                formats[full]
+            );
+        }
+    }
 }
 
 proptest! {
@@ -133,12 +184,12 @@ fn every_byte_of_a_source_is_read_once_for_all_images() {
 /// Takes everything and keeps nothing.
 struct Nowhere;
 
-impl kurmadisk_formats::output::Output for Nowhere {
-    fn write_at(&mut self, _: u64, _: &[u8]) -> std::io::Result<()> {
+impl Output for Nowhere {
+    fn write_at(&mut self, _: u64, _: &[u8]) -> io::Result<()> {
         Ok(())
     }
 
-    fn set_len(&mut self, _: u64) -> std::io::Result<()> {
+    fn set_len(&mut self, _: u64) -> io::Result<()> {
         Ok(())
     }
 
@@ -197,7 +248,7 @@ fn a_name_that_is_taken_at_last_takes_the_others_back() {
     let dir = tempfile::tempdir().unwrap();
     let make = |name: &str| {
         let mut file = kurmadisk_formats::output::NewFile::create(&dir.path().join(name)).unwrap();
-        kurmadisk_formats::output::Output::set_len(&mut file, 10).unwrap();
+        Output::set_len(&mut file, 10).unwrap();
         file
     };
     let (first, second) = (make("first"), make("second"));

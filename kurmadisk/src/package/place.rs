@@ -111,7 +111,7 @@ impl<O: Output> Output for Digested<O> {
         self.out.set_len(len)
     }
 
-    fn part(&mut self, name: &str) -> io::Result<Box<dyn Output>> {
+    fn part(&mut self, name: &str) -> io::Result<Box<dyn Output + Send>> {
         self.out.part(name)
     }
 

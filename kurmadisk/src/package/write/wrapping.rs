@@ -38,7 +38,7 @@ pub(super) trait Wrapping {
 }
 
 /// A member while it is written.
-pub(super) trait WrappedImage: Output {
+pub(super) trait WrappedImage: Output + Send {
     /// Completes it.
     fn finish(self: Box<Self>) -> io::Result<()>;
 }
@@ -131,7 +131,7 @@ impl Wrapping for Tar<Place> {
     }
 }
 
-impl<O: Output> WrappedImage for TarMember<'_, O> {
+impl<O: Output + Send> WrappedImage for TarMember<'_, O> {
     fn finish(self: Box<Self>) -> io::Result<()> {
         (*self).finish().map(drop)
     }
@@ -179,7 +179,7 @@ impl Wrapping for TarGz {
     }
 }
 
-impl<O: Output> WrappedImage for SparseMember<'_, O> {
+impl<O: Output + Send> WrappedImage for SparseMember<'_, O> {
     fn finish(self: Box<Self>) -> io::Result<()> {
         Ok(())
     }
