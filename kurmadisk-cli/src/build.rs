@@ -1,6 +1,7 @@
 //! `kurmadisk build`.
 
 use std::error::Error;
+use std::mem::ManuallyDrop;
 
 use serde_json::json;
 
@@ -14,13 +15,14 @@ pub fn run(args: &BuildArgs) -> Result<String, Box<dyn Error>> {
         return package::run_build(args);
     }
     let begin = Begin::now();
-    let described = Described::new(&args.image)?;
+    // The process ends with this command: to free a million entries one by one would be for nothing.
+    let described = ManuallyDrop::new(Described::new(&args.image)?);
     let destination = described.destination(args.output.as_deref())?;
     let plan = &described.plan;
     let options = plan.image_options("");
     let options = options.with_threads(output::threads(&args.write));
     let inputs = &described.inputs;
-    let disk = plan.disk_map()?;
+    let disk = ManuallyDrop::new(plan.disk_map()?);
     let done = if args.update.is_asked() {
         let how = (&args.update, &args.write);
         let done = update::run(&destination, &disk, &options, inputs, how, &begin)?;

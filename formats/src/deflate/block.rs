@@ -113,6 +113,7 @@ impl Block {
     #[inline]
     pub(super) fn literal(&mut self, byte: u8) {
         self.tokens.push(byte.into());
+        self.split.literal(byte);
         self.symbols[usize::from(byte)] += 1;
     }
 
@@ -120,6 +121,7 @@ impl Block {
     pub(super) fn found(&mut self, found: Match) {
         let token = u32::from(found.len) << 16 | u32::from(found.distance);
         self.tokens.push(token);
+        self.split.found(found.len);
         self.symbols[Slot::of_length(found.len.into()).symbol] += 1;
         self.distances[Slot::of_distance(found.distance.into()).symbol] += 1;
     }
@@ -132,7 +134,7 @@ impl Block {
     /// Whether the block should end, which has `len` bytes while `rest` follow.
     #[inline]
     pub(super) fn is_due(&mut self, len: usize, rest: usize) -> bool {
-        self.split.is_due(&self.tokens, len, rest)
+        self.split.is_due(self.tokens.len(), len, rest)
     }
 
     /// Forgets all.

@@ -18,24 +18,35 @@ const LONG: usize = 4096;
 #[derive(Default)]
 pub(super) struct Split {
     counts: [u32; KINDS],
-    /// Tokens that are counted.
+    /// The same of what was not judged yet.
+    new: [u32; KINDS],
+    /// Tokens that are judged.
     judged: usize,
 }
 
 impl Split {
-    /// Whether the block of these tokens should end, which has `len` bytes while `rest` follow.
+    /// Counts a literal: its kind is told by its two upper bits, as of letters and numbers, and its lowest.
     #[inline]
-    pub(super) fn is_due(&mut self, tokens: &[u32], len: usize, rest: usize) -> bool {
-        let ripe = tokens.len() >= self.judged + JUDGED && len >= LEAST && rest >= LEAST;
+    pub(super) fn literal(&mut self, byte: u8) {
+        self.new[usize::from((byte >> 5) & 6 | byte & 1)] += 1;
+    }
+
+    /// Counts a match: its kind is whether it is long.
+    #[inline]
+    pub(super) fn found(&mut self, len: u16) {
+        self.new[8 + usize::from(len >= 9)] += 1;
+    }
+
+    /// Whether the block of so many tokens should end, which has `len` bytes while `rest` follow.
+    #[inline]
+    pub(super) fn is_due(&mut self, tokens: usize, len: usize, rest: usize) -> bool {
+        let ripe = tokens >= self.judged + JUDGED && len >= LEAST && rest >= LEAST;
         ripe && self.judge(tokens, len)
     }
 
-    fn judge(&mut self, tokens: &[u32], len: usize) -> bool {
-        let mut new = [0; KINDS];
-        for token in &tokens[self.judged..] {
-            new[kind(*token)] += 1;
-        }
-        let (before, count) = (self.judged as u64, (tokens.len() - self.judged) as u64);
+    fn judge(&mut self, tokens: usize, len: usize) -> bool {
+        let new = std::mem::take(&mut self.new);
+        let (before, count) = (self.judged as u64, (tokens - self.judged) as u64);
         if before > 0 {
             // Shares of the kinds, with both counts multiplied out.
             let kinds = self.counts.iter().zip(&new);
@@ -52,18 +63,7 @@ impl Split {
         for (all, new) in self.counts.iter_mut().zip(new) {
             *all += new;
         }
-        self.judged = tokens.len();
+        self.judged = tokens;
         false
-    }
-}
-
-/// A literal's kind is told by its two upper bits, as of letters and numbers, and its lowest; a match's by whether it
-/// is long.
-#[inline]
-fn kind(token: u32) -> usize {
-    let [byte, _, len, more] = token.to_le_bytes();
-    match u16::from_le_bytes([len, more]) {
-        0 => usize::from((byte >> 5) & 6 | byte & 1),
-        len => 8 + usize::from(len >= 9),
     }
 }
