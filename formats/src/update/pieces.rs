@@ -94,15 +94,16 @@ fn pieces_of(extents: &[Extent], now: Duration) -> Result<Vec<Piece>, SourceErro
 /// Bytes, cut at the blocks of the file.
 fn blocks(extent: &Extent, pieces: &mut Vec<Piece>) -> Result<(), SourceError> {
     let mut cursor = ContentCursor::default();
-    let mut bytes = [0; BLOCK as usize];
+    let mut bytes = Vec::new();
     for number in extent.start / BLOCK..extent.end().div_ceil(BLOCK) {
         let start = number * BLOCK;
         let Some(block) = extent.clipped(start, start.saturating_add(BLOCK)) else {
             continue;
         };
         let len = usize::try_from(block.len).map_err(|_| SourceError::OutOfRange)?;
-        cursor.read(&block.source, 0, &mut bytes[..len])?;
-        let identity = Sha256::new_with_prefix(b"bytes").chain_update(&bytes[..len]);
+        bytes.resize(len, 0);
+        cursor.read(&block.source, 0, &mut bytes)?;
+        let identity = Sha256::new_with_prefix(b"bytes").chain_update(&bytes);
         pieces.push(Piece {
             extent: block,
             identity: identity.finalize().into(),

@@ -78,9 +78,10 @@ struct Full {
 
 impl Output for Full {
     fn write_at(&mut self, offset: u64, data: &[u8]) -> io::Result<()> {
-        match offset + data.len() as u64 <= self.room {
-            true => Ok(()),
-            false => Err(io::ErrorKind::StorageFull.into()),
+        if offset + data.len() as u64 <= self.room {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::StorageFull.into())
         }
     }
 
@@ -102,9 +103,10 @@ fn one_image_without_room_ends_all_whichever_thread_writes_it() {
             let jobs = formats.iter().enumerate().map(|(number, format)| ImageJob {
                 format: *format,
                 options: options(threads),
-                out: match number == full {
-                    true => Box::new(Full { room }),
-                    false => Box::new(Vec::new()),
+                out: if number == full {
+                    Box::new(Full { room })
+                } else {
+                    Box::new(Vec::new())
                 },
             });
             let written = write_images(&disk, jobs.collect(), &mut go_on);

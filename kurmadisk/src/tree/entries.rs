@@ -41,7 +41,7 @@ impl Entries {
     #[must_use]
     pub fn iter(&self) -> Iter<'_> {
         Iter {
-            piece: Piece::EMPTY.iter(),
+            piece: Piece::EMPTY.entries(),
             rest: self.pieces.iter(),
         }
     }
@@ -123,7 +123,7 @@ impl Piece {
         piece
     }
 
-    fn iter(&self) -> PieceIter<'_> {
+    fn entries(&self) -> PieceIter<'_> {
         PieceIter {
             piece: self,
             rows: 0..self.rows.len(),
@@ -234,7 +234,7 @@ impl<'a> Iterator for Iter<'a> {
             if let Some(row) = self.piece.rows.next() {
                 return Some(self.piece.piece.entry(row));
             }
-            self.piece = self.rest.next()?.iter();
+            self.piece = self.rest.next()?.entries();
         }
     }
 }

@@ -55,10 +55,10 @@ impl Tree {
         }];
         while let Some(dir) = pending.pop() {
             for entry in upper.entries(dir.from) {
-                let path = join(&dir.path, &entry.name);
+                let path = join(&dir.path, entry.name);
                 let node = upper.node(entry.node);
                 if is_directory(node) {
-                    let (to, place) = self.directory_over(&dir, &entry.name, &path, node, how)?;
+                    let (to, place) = self.directory_over(&dir, entry.name, &path, node, how)?;
                     let from = entry.node;
                     pending.push(Pending {
                         from,
@@ -68,7 +68,7 @@ impl Tree {
                     });
                 } else {
                     let known = &mut own[entry.node.index()];
-                    self.node_over(dir.to, &entry.name, &path, node, known)?;
+                    self.node_over(dir.to, entry.name, &path, node, known)?;
                 }
             }
         }

@@ -29,14 +29,14 @@ impl Tree {
                 let node = self.node(entry.node);
                 if matches!(node.kind, NodeKind::Directory(_)) {
                     let kind = NodeKind::Directory(Entries::new());
-                    let id = part.add(to, &entry.name, node.meta.clone(), kind)?;
+                    let id = part.add(to, entry.name, node.meta.clone(), kind)?;
                     part.nodes[id.index()].implied = node.implied;
-                    pending.push((entry.node, id, join(&way, &entry.name)));
+                    pending.push((entry.node, id, join(&way, entry.name)));
                 } else if let Some((id, seen)) = known.get_mut(&entry.node) {
                     *seen += 1;
-                    part.link(to, &entry.name, *id)?;
+                    part.link(to, entry.name, *id)?;
                 } else {
-                    let id = part.add(to, &entry.name, node.meta.clone(), node.kind.clone())?;
+                    let id = part.add(to, entry.name, node.meta.clone(), node.kind.clone())?;
                     known.insert(entry.node, (id, 1));
                 }
             }

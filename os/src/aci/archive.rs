@@ -111,7 +111,7 @@ impl AciImage {
 fn layout(tree: &Tree) -> Vec<Fault> {
     let mut faults = Vec::new();
     for entry in tree.entries(Tree::ROOT) {
-        let name = String::from_utf8_lossy(&entry.name).into_owned();
+        let name = String::from_utf8_lossy(entry.name).into_owned();
         if name != MANIFEST && name != ROOTFS {
             let reason = "it lies beside manifest and rootfs, where nothing else may be";
             faults.push(fault(&name, reason.to_owned()));

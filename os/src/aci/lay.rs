@@ -61,12 +61,12 @@ pub(super) fn lay(
         for entry in upper.entries(from) {
             let node = upper.node(entry.node);
             let is_directory = matches!(node.kind, NodeKind::Directory(_));
-            let path = joined(&above, &entry.name);
+            let path = joined(&above, entry.name);
             if !whitelists.iter().all(|list| list.has(&path, is_directory)) {
                 continue;
             }
             if is_directory {
-                let there = lower.child(into, &entry.name);
+                let there = lower.child(into, entry.name);
                 let there = there.filter(|id| is_dir(lower, *id));
                 let dir = match there {
                     Some(dir) => {
@@ -77,17 +77,17 @@ pub(super) fn lay(
                     }
                     None => lower.put(
                         into,
-                        &entry.name,
+                        entry.name,
                         node.meta.clone(),
                         NodeKind::Directory(Entries::new()),
                     )?,
                 };
                 pending.push((entry.node, dir, path));
             } else if let Some(other) = linked.get(&entry.node) {
-                lower.remove(into, &entry.name);
-                lower.link(into, &entry.name, *other)?;
+                lower.remove(into, entry.name);
+                lower.link(into, entry.name, *other)?;
             } else {
-                let put = lower.put(into, &entry.name, node.meta.clone(), node.kind.clone())?;
+                let put = lower.put(into, entry.name, node.meta.clone(), node.kind.clone())?;
                 linked.insert(entry.node, put);
             }
         }

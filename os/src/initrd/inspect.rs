@@ -95,7 +95,7 @@ fn kernels(tree: &Tree) -> Vec<String> {
         .filter_map(|folder| tree.lookup(folder.as_bytes()));
     let names = found.flat_map(|folder| tree.entries(folder).iter());
     names
-        .map(|entry| String::from_utf8_lossy(&entry.name).into_owned())
+        .map(|entry| String::from_utf8_lossy(entry.name).into_owned())
         .collect()
 }
 

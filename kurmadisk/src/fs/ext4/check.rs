@@ -175,7 +175,7 @@ fn name_fault(entries: &Entries) -> Option<String> {
         .find(|entry| entry.name.len() > dir::MAX_NAME)?;
     Some(format!(
         "the name {:?} has {} bytes; ext4 has room for {}",
-        lossy(&long.name),
+        lossy(long.name),
         long.name.len(),
         dir::MAX_NAME
     ))

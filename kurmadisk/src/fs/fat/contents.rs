@@ -144,8 +144,8 @@ impl Contents {
         let mut names = Vec::with_capacity(listed.len());
         let mut keys = HashMap::with_capacity(listed.len());
         for entry in listed {
-            let text = name::check(&entry.name).map_err(|problem| FatError::Name {
-                path: self.path(dir, &lossy(&entry.name)),
+            let text = name::check(entry.name).map_err(|problem| FatError::Name {
+                path: self.path(dir, &lossy(entry.name)),
                 problem,
             })?;
             if let Some(other) = keys.insert(name::key(text), text) {
