@@ -8,10 +8,12 @@ use std::error::Error;
 use std::hint::black_box;
 use std::num::NonZero;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use kurmadisk::formats::compress::{Compressed, Compression};
-use kurmadisk::formats::map::{DiskMap, MapBuilder};
+use kurmadisk::formats::map::{DiskMap, MapBuilder, Source};
 use kurmadisk::formats::output::Output;
+use kurmadisk::formats::read_at::ReadAt;
 use kurmadisk::fs::ext4::{Ext4Options, Ext4Plan};
 use kurmadisk::fs::fat::{FatOptions, FatPlan};
 use kurmadisk::fs::{FreeSpace, VolumeSize};
@@ -63,6 +65,7 @@ fn jobs() -> Vec<(String, Prepare)> {
         ("map: runs of blocks".to_owned(), Box::new(map_runs)),
         ("ext4: plan".to_owned(), sure(ext4_plan)),
         ("ext4: build".to_owned(), Box::new(ext4_build)),
+        ("ext4: metadata".to_owned(), Box::new(ext4_metadata)),
         ("fat: plan".to_owned(), sure(fat_plan)),
         ("tree: digest".to_owned(), sure(digest)),
     ];
@@ -128,26 +131,53 @@ fn ext4_options() -> Ext4Options {
 }
 
 fn ext4_plan() -> Counted {
-    let tree = tree(FILES, LEN);
+    let tree = Arc::new(tree(FILES, LEN));
     Box::new(move || {
-        black_box(Ext4Plan::new(tree.clone(), SIZE, &ext4_options())?);
+        black_box(Ext4Plan::new(Arc::clone(&tree), SIZE, &ext4_options())?);
         Ok(())
     })
 }
 
 fn ext4_build() -> Outcome<Counted> {
     let tree = tree(FILES, LEN);
-    let plan = Ext4Plan::new(tree.clone(), SIZE, &ext4_options())?;
+    let plan = Ext4Plan::new(tree, SIZE, &ext4_options())?;
     Ok(Box::new(move || {
         black_box(plan.build()?);
         Ok(())
     }))
 }
 
+/// Inodes and directories, which are encoded when they are read.
+fn ext4_metadata() -> Outcome<Counted> {
+    let map = Ext4Plan::new(tree(FILES, LEN), SIZE, &ext4_options())?.build()?;
+    Ok(Box::new(move || {
+        let reader = map.reader();
+        let is_made = |source: &Source| match source {
+            Source::Content { store, .. } => store.is_made(),
+            _ => false,
+        };
+        let mut bytes = Vec::new();
+        for extent in map
+            .extents()
+            .iter()
+            .filter(|extent| is_made(&extent.source))
+        {
+            bytes.resize(usize::try_from(extent.len)?, 0);
+            reader.read_exact_at(extent.start, &mut bytes)?;
+        }
+        black_box(bytes);
+        Ok(())
+    }))
+}
+
 fn fat_plan() -> Counted {
-    let tree = tree(FILES, LEN);
+    let tree = Arc::new(tree(FILES, LEN));
     Box::new(move || {
-        black_box(FatPlan::new(tree.clone(), SIZE, &FatOptions::default())?);
+        black_box(FatPlan::new(
+            Arc::clone(&tree),
+            SIZE,
+            &FatOptions::default(),
+        )?);
         Ok(())
     })
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask bench --instructions`: how many instructions each part takes, beside the last known.
 //!
-//! callgrind counts them in the release build of `benches/examples/instructions.rs`. Unlike seconds they are the
+//! callgrind counts them in `benches/examples/instructions.rs`, as the tests are built: a release build takes longer
+//! than all the rest of this, and code that does more does more in either. Unlike seconds they are the
 //! same on a busy machine, and nearly the same on another: callgrind shows programs a processor of its own (on
 //! hosts with AVX2 that of a Haswell), so what chooses code by the processor chooses alike. Another compiler or
 //! C library changes them.
@@ -17,8 +18,8 @@ use kurmadisk_fixtures::workspace_root;
 use serde_json::{Value, json};
 
 use super::job::tool;
-use super::{build_release, release_folder};
-use crate::{Outcome, requirements};
+use super::target_folder;
+use crate::{Outcome, cargo, requirements};
 
 /// A part may take so many times the instructions of the baseline.
 const MOST: f64 = 1.05;
@@ -26,14 +27,21 @@ const MOST: f64 = 1.05;
 /// Part of the name, mangled or not, of the function whose instructions count.
 const COUNTED: &str = "--toggle-collect=*kurmadisk_counted_job*";
 
+/// With everything, so that nothing is compiled again for it that was compiled for the tests. What is built bit by bit
+/// is divided otherwise, and so optimised otherwise.
+const BUILD: [&str; 4] = ["build", "--workspace", "--example", "instructions"];
+
 type Counts = BTreeMap<String, u64>;
 
 /// Counts, prints a table, and fails when a part takes more than it may; with `write`, what was counted becomes the
 /// baseline instead.
 pub(super) fn run(write: bool) -> Outcome {
     requirements::ensure()?;
-    build_release()?;
-    let program = release_folder()?.join("examples").join("instructions");
+    let mut build = cargo::cargo();
+    build.args(BUILD).env("CARGO_INCREMENTAL", "0");
+    cargo::run(&format!("cargo {}", BUILD.join(" ")), &mut build)?;
+    let program = target_folder()?.join("debug").join("examples");
+    let program = program.join("instructions");
     let counts = count_all(&program)?;
     let file = baseline_file();
     if write {

@@ -40,7 +40,7 @@ mod trees;
 mod update;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::ValueEnum;
@@ -203,19 +203,27 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     Ok(())
 }
 
-/// Builds all that is measured or counted at once: alone, packages would have other features of their dependencies,
+/// Builds all that is measured at once: alone, packages would have other features of their dependencies,
 /// and those would be built again.
 fn build_release() -> Outcome {
-    const PACKAGES: [&str; 3] = ["xtask", "kurmadisk-cli", "kurmadisk-benches"];
-    let mut build = vec!["build", "--release", "--bins", "--example", "instructions"];
-    for package in PACKAGES {
-        build.extend(["--package", package]);
-    }
-    cargo::step(&build)
+    cargo::step(&[
+        "build",
+        "--release",
+        "--bins",
+        "--package",
+        "xtask",
+        "--package",
+        "kurmadisk-cli",
+    ])
 }
 
-/// Where cargo puts release builds, wherever the user has told it to.
+/// Where cargo puts release builds.
 pub(crate) fn release_folder() -> Outcome<PathBuf> {
+    Ok(target_folder()?.join("release"))
+}
+
+/// Where cargo puts what it builds, wherever the user has told it to.
+fn target_folder() -> Outcome<PathBuf> {
     let output = cargo::cargo()
         .args(["metadata", "--no-deps", "--format-version", "1"])
         .output()?;
@@ -223,7 +231,7 @@ pub(crate) fn release_folder() -> Outcome<PathBuf> {
     let target = metadata["target_directory"]
         .as_str()
         .ok_or("cargo names no target directory")?;
-    Ok(Path::new(target).join("release"))
+    Ok(PathBuf::from(target))
 }
 
 fn workloads(arguments: &Arguments) -> Vec<Workload> {
