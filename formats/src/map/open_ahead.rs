@@ -10,7 +10,7 @@ use super::{Content, Extent};
 use crate::error::SourceError;
 
 /// Contents that are handed over together, so that handing over costs little.
-const BATCH: usize = 32;
+const BATCH: usize = 16;
 
 /// Batches that wait. With the one that is being opened and the one that is being read there are not so many
 /// files open that a system would refuse one.

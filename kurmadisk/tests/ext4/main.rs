@@ -9,6 +9,7 @@ mod huge;
 mod inode_size;
 mod kernel;
 mod limits;
+mod made;
 mod mke2fs;
 mod nodes;
 mod options;
