@@ -72,9 +72,12 @@ enum Task {
         /// The file to write
         out: PathBuf,
     },
-    /// The benchmark's warming of memory: touch much of it once
+    /// The benchmark's warming of memory: touch so much of it once
     #[command(hide = true)]
-    TouchMemory,
+    TouchMemory {
+        /// Bytes, of which what is available is touched
+        bytes: u64,
+    },
 }
 
 fn main() -> ExitCode {
@@ -88,7 +91,7 @@ fn main() -> ExitCode {
         Task::BootMatrix => boot_matrix(),
         Task::KernelProof => kernel_proof(),
         Task::Floor { tree, out } => bench::floor::run(&tree, &out),
-        Task::TouchMemory => bench::touch(),
+        Task::TouchMemory { bytes } => bench::touch(bytes),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
