@@ -285,7 +285,7 @@ fn part(setting: &Setting, root: &DebianRoot, workloads: &[Workload]) -> Outcome
 /// slow, and would be counted to a job by what came before it.
 fn touch_memory(setting: &Setting, output: u64) -> Outcome {
     /// What a job needs besides, and all that is known of its need when it runs for the first time.
-    const BESIDES: u64 = 1 << 30;
+    const BESIDES: u64 = 256 << 20;
     let bytes = output.saturating_add(BESIDES).to_string();
     let mut touch = std::process::Command::new(setting.programs.join("xtask"));
     job::quietly(touch.args(["touch-memory", &bytes]))
