@@ -72,12 +72,9 @@ enum Task {
         /// The file to write
         out: PathBuf,
     },
-    /// The benchmark's warming of memory: touch so much of it once
+    /// The benchmark's warming of memory: touch much of it once
     #[command(hide = true)]
-    TouchMemory {
-        /// Bytes, of which what is available is touched
-        bytes: u64,
-    },
+    TouchMemory,
 }
 
 fn main() -> ExitCode {
@@ -91,7 +88,7 @@ fn main() -> ExitCode {
         Task::BootMatrix => boot_matrix(),
         Task::KernelProof => kernel_proof(),
         Task::Floor { tree, out } => bench::floor::run(&tree, &out),
-        Task::TouchMemory { bytes } => bench::touch(bytes),
+        Task::TouchMemory => bench::touch(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: whole processes, side by side in one run.
 //!
-//! Every round runs every job once, each from the same start: its old output gone, the disk's queue empty, as much
-//! memory as it needs at hand, the inputs in the page cache. Rounds interleave the jobs, so a slow minute of the machine falls on all of them.
+//! Every round runs every job once, each from the same start: its old output gone, the disk's queue empty, the
+//! inputs in the page cache. Rounds interleave the jobs, so a slow minute of the machine falls on all of them.
 //! One round more comes first and doesn't count; in it the memory of processes is measured.
 //!
 //! | module | holds |
@@ -177,7 +177,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
     let workloads = workloads(arguments);
     let part = part(&setting, &root, &workloads)?;
-    let timings = measure(&part.jobs, runs, &setting)?;
+    if !arguments.quick {
+        touch_memory(&setting)?;
+    }
+    let timings = measure(&part.jobs, runs)?;
     let inputs = workloads
         .iter()
         .map(|workload| workload.text(setting.quick));
@@ -280,30 +283,26 @@ fn part(setting: &Setting, root: &DebianRoot, workloads: &[Workload]) -> Outcome
     Ok(whole)
 }
 
-/// Has a process take as much memory as a job may need for this output, and give it back. A virtual machine gets pages
-/// from its host when they are first touched, and may give them back a few seconds after they were freed. To get them is
-/// slow, and would be counted to a job by what came before it.
-fn touch_memory(setting: &Setting, output: u64) -> Outcome {
-    /// What a job needs besides, and all that is known of its need when it runs for the first time.
-    const BESIDES: u64 = 256 << 20;
-    let bytes = output.saturating_add(BESIDES).to_string();
+/// Has a process take memory and give it back. A virtual machine gets pages from its host when they are first
+/// touched, which is slow, and would be counted to whichever job comes first.
+fn touch_memory(setting: &Setting) -> Outcome {
     let mut touch = std::process::Command::new(setting.programs.join("xtask"));
-    job::quietly(touch.args(["touch-memory", &bytes]))
+    job::quietly(touch.arg("touch-memory"))
 }
 
-/// Touches so many bytes of memory, of those available half at most.
-pub(crate) fn touch(bytes: u64) -> Outcome {
+/// Touches half of the memory that is available, 8 GiB of it at most.
+pub(crate) fn touch() -> Outcome {
+    const MOST: usize = 8 << 30;
     const PAGE: usize = 4096;
     let information = fs::read_to_string("/proc/meminfo")?;
     let mut lines = information.lines();
     let available = lines.find_map(|line| line.strip_prefix("MemAvailable:"));
     let available = available.and_then(|value| value.trim().strip_suffix("kB"));
-    let available: u64 = available
+    let available: usize = available
         .ok_or("/proc/meminfo has no MemAvailable")?
         .trim()
         .parse()?;
-    let bytes = usize::try_from(bytes.min(available * 1024 / 2))?;
-    let mut memory = vec![0_u8; bytes];
+    let mut memory = vec![0_u8; (available * 1024 / 2).min(MOST)];
     memory.iter_mut().step_by(PAGE).for_each(|byte| *byte = 1);
     std::hint::black_box(&memory);
     Ok(())
@@ -312,7 +311,7 @@ pub(crate) fn touch(bytes: u64) -> Outcome {
 /// Seconds after which a process is given up, and taken for slower than that.
 const PATIENCE: u32 = 300;
 
-fn measure(jobs: &[Job], runs: usize, setting: &Setting) -> Outcome<Vec<Timing>> {
+fn measure(jobs: &[Job], runs: usize) -> Outcome<Vec<Timing>> {
     let mut timings: Vec<_> = jobs.iter().map(|job| Timing::new(&job.name)).collect();
     for round in 0..=runs {
         for number in 0..jobs.len() {
@@ -324,7 +323,6 @@ fn measure(jobs: &[Job], runs: usize, setting: &Setting) -> Outcome<Vec<Timing>>
             }
             job.clean()?;
             rustix::fs::sync();
-            touch_memory(setting, timing.output.length)?;
             if round == 0 {
                 match job.run_measured(PATIENCE)? {
                     Measured::Done(resident) => {
