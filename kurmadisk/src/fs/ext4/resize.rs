@@ -17,15 +17,27 @@ pub struct Reserve {
     pub size: u64,
     /// Blocks that belong to the inode.
     pub blocks: u64,
-    /// Blocks that list others.
-    pub lists: Vec<(u64, Vec<u8>)>,
 }
 
 /// What belongs to the resize inode, whose doubly indirect block lies at `list`.
 pub fn reserve(division: &Division, list: u64) -> Reserve {
     let block = division.shape.block_size.bytes() as usize;
     let per_block = block / 4;
-    let slots = (0..per_block).cycle();
+    let copies = division.shape.backup_groups(division.groups).len() as u64;
+    let mut root = [0; 60];
+    put(&mut root[DOUBLY_INDIRECT * 4..], list);
+    let listed = (per_block * per_block + per_block + 12) as u64;
+    Reserve {
+        root,
+        size: listed * block as u64,
+        blocks: 1 + division.reserved_descriptor_blocks * copies,
+    }
+}
+
+/// The blocks of the resize inode that list others, the doubly indirect one at `list` first: number and bytes.
+pub fn lists(division: &Division, list: u64) -> Vec<(u64, Vec<u8>)> {
+    let block = division.shape.block_size.bytes() as usize;
+    let slots = (0..block / 4).cycle();
     let copies = division.shape.backup_groups(division.groups);
     let first = division.first_data_block() + 1;
     let (used, kept) = (
@@ -45,15 +57,7 @@ pub fn reserve(division: &Division, list: u64) -> Reserve {
         }
         lists.push((first + number, others));
     }
-    let mut root = [0; 60];
-    put(&mut root[DOUBLY_INDIRECT * 4..], list);
-    let listed = (per_block * per_block + per_block + 12) as u64;
-    Reserve {
-        root,
-        size: listed * block as u64,
-        blocks: 1 + kept * copies.len() as u64,
-        lists,
-    }
+    lists
 }
 
 /// Such a filesystem was planned to have no block whose number takes more than 32 bits.
@@ -102,7 +106,7 @@ mod tests {
     #[test]
     fn every_block_that_is_kept_is_listed_once() {
         let division = division(BlockSize::B1024, 100_000);
-        let reserve = reserve(&division, 5000);
+        let (reserve, lists) = (reserve(&division, 5000), lists(&division, 5000));
         let words = |bytes: &[u8]| -> Vec<u64> {
             let words = bytes
                 .chunks_exact(4)
@@ -110,7 +114,7 @@ mod tests {
             words.map(u64::from).filter(|word| *word != 0).collect()
         };
         assert_eq!(words(&reserve.root), [5000]);
-        let (list, copies) = reserve.lists.split_first().unwrap();
+        let (list, copies) = lists.split_first().unwrap();
         let firsts: Vec<_> = copies.iter().map(|(block, _)| *block).collect();
         let mut listed = words(&list.1);
         listed.sort_unstable();

@@ -35,7 +35,7 @@ impl Ext4Plan {
         let own = match number {
             JOURNAL_INODE => self.own_inode(JOURNAL_INODE, &self.places.journal),
             RESIZE_INODE => self.resize_inode(),
-            _ if self.numbers.lost_found == Some(number) => Some(self.lost_found_inode(number)),
+            _ if self.numbers.lost_found == Some(number) => self.lost_found_inode(number),
             _ if self.numbers.orphan_file == Some(number) => {
                 self.own_inode(number, &self.places.orphan)
             }

@@ -8,7 +8,6 @@ use super::inodes::Draft;
 use crate::fs::ext4::inode::{self, Block, InodeFields};
 use crate::fs::ext4::places::Place;
 use crate::fs::ext4::plan::Ext4Plan;
-use crate::fs::ext4::resize::Reserve;
 use crate::fs::ext4::spec::{Inode, JOURNAL_INODE, RESIZE_INODE, file_type};
 use crate::fs::ext4::xattr::Stored;
 use crate::fs::ext4::{journal, orphan, resize};
@@ -23,13 +22,29 @@ impl Ext4Plan {
         }
     }
 
-    /// The inode of a file that only the filesystem itself uses, of whole blocks; zeros when it has none.
+    /// The inode of a file that only the filesystem itself uses, of whole blocks; none when it has none.
     pub(super) fn own_inode(&self, number: u32, place: &Place) -> Option<Inode> {
+        self.made_inode(number, place, (0o600, file_type::REGULAR.0, 1))
+    }
+
+    /// The inode of `/lost+found`.
+    pub(super) fn lost_found_inode(&self, number: u32) -> Option<Inode> {
+        let place = &self.places.lost_found;
+        self.made_inode(number, place, (0o700, file_type::DIRECTORY.0, 2))
+    }
+
+    /// The inode of what no tree has, of whole blocks, with this mode, type, and number of links.
+    fn made_inode(
+        &self,
+        number: u32,
+        place: &Place,
+        (mode, type_bits, links): (u16, u16, u16),
+    ) -> Option<Inode> {
         let draft = Draft {
             number,
-            meta: &self.own_meta(0o600),
-            type_bits: file_type::REGULAR.0,
-            links: 1,
+            meta: &self.own_meta(mode),
+            type_bits,
+            links,
             place,
             indexed: false,
             attributes: Stored::default(),
@@ -45,15 +60,10 @@ impl Ext4Plan {
         Some((inode.block, self.blocks_len(place)))
     }
 
-    /// The blocks kept for descriptors, if there are any.
-    fn reserve(&self) -> Option<Reserve> {
-        let list = self.places.runs(&self.places.resize).first()?;
-        Some(resize::reserve(&self.geometry.division, list.start))
-    }
-
     /// The inode that the blocks kept for descriptors belong to.
     pub(super) fn resize_inode(&self) -> Option<Inode> {
-        let reserve = self.reserve()?;
+        let list = self.places.runs(&self.places.resize).first()?;
+        let reserve = resize::reserve(&self.geometry.division, list.start);
         let fields = InodeFields {
             meta: &self.own_meta(0o600),
             type_bits: file_type::REGULAR.0,
@@ -67,20 +77,6 @@ impl Ext4Plan {
         };
         let seed = self.checksum_seed().for_inode(RESIZE_INODE);
         Some(inode::encode(&fields, self.inode_format(), seed))
-    }
-
-    pub(super) fn lost_found_inode(&self, number: u32) -> Inode {
-        let place = &self.places.lost_found;
-        let draft = Draft {
-            number,
-            meta: &self.own_meta(0o700),
-            type_bits: file_type::DIRECTORY.0,
-            links: 2,
-            place,
-            indexed: false,
-            attributes: Stored::default(),
-        };
-        self.draft_inode(&draft, self.blocks_len(place), None)
     }
 }
 
@@ -101,8 +97,11 @@ impl Builder<'_> {
 
     /// The lists of the blocks kept for descriptors.
     pub(super) fn resize(&mut self) {
-        let lists = self.plan.reserve().map(|reserve| reserve.lists);
-        for (block, bytes) in lists.into_iter().flatten() {
+        let plan = self.plan;
+        let Some(list) = plan.places.runs(&plan.places.resize).first() else {
+            return;
+        };
+        for (block, bytes) in resize::lists(&plan.geometry.division, list.start) {
             self.map.push_bytes(self.offset(block), bytes);
         }
     }
