@@ -197,8 +197,8 @@ impl ImageFormat {
         out: &mut (dyn Output + Send),
         progress: &mut OnProgress<'_>,
     ) -> Result<(), EmitError> {
-        let writer = self.begin(disk, options, Box::new(out))?;
-        writer::write(disk, vec![writer], options.threads, progress)
+        let mut writer = self.begin(disk, options, Box::new(out))?;
+        writer::write_one(disk, &mut *writer, progress)
     }
 
     fn begin<'a>(
