@@ -5,12 +5,13 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, Scope};
 
-use kurmadisk_formats::host::{HostAttributes, HostDir, HostFound, HostKind, HostStat};
+use kurmadisk_formats::host::{HostAttributes, HostDir, HostFound, HostKind, HostName, HostStat};
 use kurmadisk_formats::shares::in_shares;
 
 use super::edit::join;
@@ -20,7 +21,9 @@ use super::{FileFlags, Metadata, Timestamp, TreeError};
 /// Threads beside the one that puts the tree together.
 const READERS: usize = 3;
 
-/// Names of one directory that one of several threads looks at, and how many do.
+/// Names of one directory that are looked at together, so that memory is bounded; those that one of several threads
+/// looks at, and how many do.
+const PIECE: usize = 16_384;
 const SHARE: usize = 4096;
 const HELPERS: NonZero<usize> = NonZero::new(READERS).expect("it is not zero");
 
@@ -236,35 +239,47 @@ impl<'a> ReadAhead<'a> {
             !(self.skip)(&path, name.kind == HostKind::Directory)
         });
         names.sort_unstable_by(|a, b| a.bytes().cmp(b.bytes()));
-        // On many disks they lie in this order.
-        let mut order: Vec<_> = names.iter().map(|name| name.inode).zip(0_usize..).collect();
-        order.sort_unstable();
-        let look = |order: &[(u64, usize)]| -> Vec<_> {
-            let places = order.iter().map(|(_, place)| *place);
-            places
-                .map(|place| (place, open.look(&names[place])))
-                .collect()
-        };
-        // One directory may have more names than all others.
-        let looked = in_shares(&order, SHARE, HELPERS, look);
-        let mut found: Vec<_> = names.iter().map(|_| None).collect();
-        for (place, looked) in looked.into_iter().flatten() {
-            found[place] = Some(looked);
-        }
-        let listed = names.into_iter().zip(found).filter_map(|(name, found)| {
-            Some(Listed {
-                found: found?.map_err(|source| read_error(&dir.host.join(&name.name), source)),
+        let mut listed = Vec::with_capacity(names.len());
+        let mut names = names.into_iter();
+        while names.len() > 0 {
+            let piece: Vec<_> = names.by_ref().take(PIECE).collect();
+            let found = look_at(&open, &piece);
+            listed.extend(piece.into_iter().zip(found).map(|(name, found)| Listed {
+                found: found.map_err(|source| read_error(&dir.host.join(&name.name), source)),
                 name: name.name,
                 directory: None,
-            })
-        });
-        Ok(listed.collect())
+            }));
+        }
+        Ok(listed)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Whoever panicked left it whole: nothing is called while it is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What there is to know of each of these names.
+fn look_at(dir: &HostDir, names: &[HostName]) -> Vec<io::Result<HostFound>> {
+    // On many disks they lie in this order.
+    let mut order: Vec<_> = names.iter().map(|name| name.inode).zip(0_usize..).collect();
+    order.sort_unstable();
+    let look = |order: &[(u64, usize)]| -> Vec<_> {
+        let places = order.iter().map(|(_, place)| *place);
+        places
+            .map(|place| (place, dir.look(&names[place])))
+            .collect()
+    };
+    let mut found: Vec<_> = names.iter().map(|_| None).collect();
+    // One directory may have more names than all others.
+    for (place, looked) in in_shares(&order, SHARE, HELPERS, look)
+        .into_iter()
+        .flatten()
+    {
+        found[place] = Some(looked);
+    }
+    // Each was looked at.
+    found.into_iter().flatten().collect()
 }
 
 fn wait<'g>(condition: &Condvar, state: MutexGuard<'g, State>) -> MutexGuard<'g, State> {
