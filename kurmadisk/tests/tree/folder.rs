@@ -176,6 +176,43 @@ fn a_folder_is_the_same_tree_whichever_thread_reads_what() {
 }
 
 #[test]
+fn a_folder_of_many_names_is_whole_and_in_order() {
+    // More than are looked at together, and of lengths that tell which file is which.
+    const NAMES: usize = 40_000;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for number in 0..NAMES {
+        let path = folder.path().join(format!("{number}"));
+        if number % 1000 == 0 {
+            fs::create_dir(&path).expect("new");
+            File::create_new(path.join("below")).expect("new");
+        } else {
+            let file = File::create_new(path).expect("new");
+            file.set_len(number as u64).expect("sparse");
+        }
+    }
+    let tree = from_dir(folder.path()).expect("readable");
+    let mut expected: Vec<_> = (0..NAMES).collect();
+    expected.sort_by_key(ToString::to_string);
+    let found: Vec<usize> = tree
+        .entries(Tree::ROOT)
+        .iter()
+        .map(|entry| {
+            let name = std::str::from_utf8(entry.name).expect("a number");
+            let number: usize = name.parse().expect("a number");
+            match &tree.node(entry.node).kind {
+                NodeKind::File(content) => assert_eq!(content.len(), number as u64),
+                NodeKind::Directory(entries) => {
+                    assert_eq!((number % 1000, entries.len()), (0, 1));
+                }
+                other => panic!("{other:?}"),
+            }
+            number
+        })
+        .collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn a_panic_of_what_is_asked_is_the_callers() {
     let folder = wide();
     for file in ["7/87/file", "first"] {
