@@ -64,6 +64,7 @@ impl FileStamp {
 #[derive(Debug, Default)]
 pub struct FileStore {
     dirs: Vec<PathBuf>,
+    /// Those that files lie on.
     devices: Vec<u64>,
     files: Vec<StoredFile>,
     /// Of the files, in their order.

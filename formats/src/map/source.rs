@@ -119,11 +119,8 @@ impl<'a> Unopened<'a> {
     /// The contents of `extents` in the order in which they are opened: those of one content mostly follow each other.
     pub(crate) fn of(extents: &'a [Extent]) -> impl Iterator<Item = Self> {
         let mut last: Option<Self> = None;
-        extents.iter().filter_map(move |extent| {
-            let Source::Content { store, id, .. } = &extent.source else {
-                return None;
-            };
-            let this = Self { store, id: *id };
+        let contents = extents.iter().filter_map(Self::of_extent);
+        contents.filter_map(move |(this, _)| {
             let again = last.is_some_and(|last| last.is(this));
             last = Some(this);
             (!again).then_some(this)
