@@ -223,6 +223,7 @@ const _: () = {
     let _: fn(&File) -> io::Result<FileStamp> = stamp;
     let _: fn(&Path) -> io::Result<HostStat> = stat;
     let _: fn(&Path) -> io::Result<HostDir> = HostDir::open;
+    let _: fn(&HostDir, &OsStr) -> io::Result<(File, HostStat)> = HostDir::open_regular;
     let _: fn(&HostDir) -> io::Result<Vec<HostName>> = HostDir::names;
     let _: fn(&HostDir, &OsStr) -> io::Result<HostStat> = HostDir::stat;
     let _: fn(&HostDir, &HostName) -> io::Result<HostFound> = HostDir::look;

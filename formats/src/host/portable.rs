@@ -109,6 +109,11 @@ impl HostDir {
         Ok(Self { path })
     }
 
+    /// Opens a regular file in it as [`open_regular`] does.
+    pub fn open_regular(&self, name: &OsStr) -> io::Result<(File, HostStat)> {
+        open_regular(&self.path.join(name))
+    }
+
     /// The names in it, in the host's order, without `.` and `..`.
     pub fn names(&self) -> io::Result<Vec<HostName>> {
         let entries = std::fs::read_dir(&self.path)?.map(|entry| {

@@ -1,17 +1,18 @@
 //! The host's calls on Unix systems.
 
 use std::ffi::OsStr;
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io;
 use std::ops::Range;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::Path;
 
 #[cfg(target_os = "linux")]
 use rustix::fs::copy_file_range;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, SeekFrom, seek};
-use rustix::io::Errno;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, SeekFrom, openat, seek};
+use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::{HostKind, HostStat};
@@ -48,11 +49,14 @@ impl Names {
 ///
 /// Anything else, a FIFO for instance, is refused without waiting for its other end.
 pub fn open_regular(path: &Path) -> io::Result<(File, HostStat)> {
-    let flags = OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags)
-        .open(path)?;
+    open_regular_at(CWD, path)
+}
+
+/// The same of what `path` names from folder `dir` on.
+pub(super) fn open_regular_at(dir: impl AsFd, path: &Path) -> io::Result<(File, HostStat)> {
+    let how = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let open = || openat(&dir, path, how, Mode::empty());
+    let file = File::from(retry_on_intr(open)?);
     let stat = host_stat(&file.metadata()?)?;
     if stat.kind == HostKind::File {
         Ok((file, stat))

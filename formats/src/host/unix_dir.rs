@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, openat};
 use rustix::io::Errno;
 
-use super::system::{data_ranges, host_stat, read_link};
+use super::system::{data_ranges, host_stat, open_regular_at, read_link};
 use super::{HostAttributes, HostFound, HostKind, HostName, HostStat};
 
 /// How a name is opened whose kind may have changed meanwhile: nothing is waited for or followed.
@@ -33,6 +33,11 @@ impl HostDir {
         let open = openat(CWD, path, how, Mode::empty())?;
         let path = path.to_path_buf();
         Ok(Self { path, open })
+    }
+
+    /// Opens a regular file in it as [`open_regular`](super::open_regular) does.
+    pub fn open_regular(&self, name: &OsStr) -> io::Result<(File, HostStat)> {
+        open_regular_at(&self.open, Path::new(name))
     }
 
     /// The names in it, in the host's order, without `.` and `..`; they are told once.

@@ -4,10 +4,11 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Content, ContentId, ContentStore};
 use crate::error::SourceError;
-use crate::host::{self, Names};
+use crate::host::{self, HostDir, HostStat, Names};
 
 /// The number a [`FileStore`] gave one of its directories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub struct FileStore {
     files: Vec<StoredFile>,
     /// Of the files, in their order.
     names: Names,
+    /// The folder of the file that was opened last, open itself when that was not the first of it.
+    last: Mutex<Option<(DirId, Option<Arc<HostDir>>)>>,
 }
 
 /// A file's identity and folder, without room between them: there may be millions.
@@ -163,6 +166,38 @@ impl FileStore {
         Ok((self.add_file(dir, name, stat.identity()), stat.stamp()))
     }
 
+    /// Opens content `id`, which lies at `path`.
+    ///
+    /// Files of one folder mostly follow each other: from the second on they are looked for in the folder, not from
+    /// the root of the host.
+    fn open_regular(&self, id: ContentId, path: &Path) -> io::Result<(File, HostStat)> {
+        let index = id.0 as usize;
+        let file = self.files.get(index).zip(self.names.get(index));
+        let opened = file.and_then(|(file, name)| Some((self.folder(file.dir)?, name)));
+        match opened {
+            Some((folder, name)) => folder.open_regular(name),
+            None => host::open_regular(path),
+        }
+    }
+
+    /// A folder, if a file of it was the last to be opened and the folder can be.
+    fn folder(&self, dir: DirId) -> Option<Arc<HostDir>> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *last {
+            Some((known, folder)) if *known == dir => {
+                if folder.is_none() {
+                    let path = self.dirs.get(dir.0 as usize)?;
+                    *folder = HostDir::open(path).ok().map(Arc::new);
+                }
+                folder.clone()
+            }
+            other => {
+                *other = Some((dir, None));
+                None
+            }
+        }
+    }
+
     /// Where content `id` lies on the host.
     #[must_use]
     pub fn path(&self, id: ContentId) -> Option<PathBuf> {
@@ -176,8 +211,9 @@ impl ContentStore for FileStore {
     fn open(&self, id: ContentId) -> Result<Box<dyn Content>, SourceError> {
         let stamp = self.identity(id)?.stamp;
         let path = self.path(id).ok_or(SourceError::OutOfRange)?;
-        let (file, now) =
-            host::open_regular(&path).map_err(|source| SourceError::open(&path, source))?;
+        let (file, now) = self
+            .open_regular(id, &path)
+            .map_err(|source| SourceError::open(&path, source))?;
         if now.stamp() != stamp {
             return Err(SourceError::Changed { path });
         }

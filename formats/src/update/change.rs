@@ -12,8 +12,8 @@ use crate::error::EmitError;
 use crate::host;
 use crate::map::{ContentCursor, Extent};
 
-/// Bytes that are compared at a time; a multiple of [`BLOCK`].
-const STEP: u64 = 256 << 10;
+/// Bytes that are compared at a time, at most; a multiple of [`BLOCK`].
+const STEP: u64 = 1 << 20;
 
 /// What was done to a file.
 #[derive(Debug, Default)]
@@ -56,30 +56,47 @@ pub(super) fn apply(
         changed.ranges.push(range.clone());
     }
     let mut cursor = ContentCursor::default();
+    let mut parts = difference.write.iter().flat_map(steps).peekable();
     let (mut new, mut old) = (Vec::new(), Vec::new());
-    for extent in &difference.write {
-        let mut start = extent.start;
-        while start < extent.end() {
-            let end = extent.end().min(start / STEP * STEP + STEP);
+    while let Some(start) = parts.peek().map(|part| part.start) {
+        let next = step_end(start);
+        new.clear();
+        while let Some(part) =
+            parts.next_if(|part| part.start == start + new.len() as u64 && part.start < next)
+        {
+            let (from, len) = (new.len(), part.len);
             // At most STEP, so it fits.
-            let len = usize::try_from(end - start).unwrap_or(0);
-            new.resize(len, 0);
-            old.resize(len, 0);
-            cursor.read(&extent.source, start - extent.start, &mut new)?;
-            host::read_exact_at(file, start, &mut old).map_err(error)?;
-            for range in differing(start, &old, &new) {
-                let at = start + range.start as u64;
-                host::write_all_at(file, at, &new[range.clone()]).map_err(error)?;
-                changed.written += range.len() as u64;
-                changed.ranges.push(at..at + range.len() as u64);
-            }
-            done += end - start;
-            report(Progress { done, total }, progress)?;
-            start = end;
+            new.resize(from + usize::try_from(len).unwrap_or(0), 0);
+            cursor.read(&part.source, 0, &mut new[from..])?;
         }
+        old.resize(new.len(), 0);
+        host::read_exact_at(file, start, &mut old).map_err(error)?;
+        for range in differing(start, &old, &new) {
+            let at = start + range.start as u64;
+            host::write_all_at(file, at, &new[range.clone()]).map_err(error)?;
+            changed.written += range.len() as u64;
+            changed.ranges.push(at..at + range.len() as u64);
+        }
+        done += new.len() as u64;
+        report(Progress { done, total }, progress)?;
     }
     cursor.finish()?;
     Ok(changed)
+}
+
+/// The first byte behind the step in which byte `at` lies.
+fn step_end(at: u64) -> u64 {
+    (at / STEP).saturating_add(1).saturating_mul(STEP)
+}
+
+/// An extent, cut where steps end.
+fn steps(extent: &Extent) -> impl Iterator<Item = Extent> {
+    let mut at = extent.start;
+    std::iter::from_fn(move || {
+        let part = extent.clipped(at, step_end(at))?;
+        at = part.end();
+        Some(part)
+    })
 }
 
 /// The blocks in which `old` and `new`, both from byte `start` of the file on, differ: ranges of them, ascending.

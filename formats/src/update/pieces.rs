@@ -7,11 +7,8 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::bmap::BLOCK;
 use crate::error::SourceError;
-use crate::map::{
-    ContentCursor, ContentId, ContentStore, DiskMap, Extent, FileIdentity, Source, Unopened,
-};
+use crate::map::{ContentId, ContentStore, DiskMap, Extent, FileIdentity, Source, Unopened};
 use crate::shares::in_shares;
 
 /// What stands for the bytes of a stretch: equal ones, equal bytes.
@@ -54,8 +51,9 @@ impl Piece {
 /// Extents whose identities one thread finds at a time.
 const SHARE: usize = 256;
 
-/// The stretches of a file with this map, ascending; what is in memory, or made of what is, in blocks of their own. So
-/// many threads find their identities.
+/// The stretches of a file with this map, ascending. Many threads find their identities.
+///
+/// What is in memory, or made of what is, has none: to compare it with what is there takes less than to digest it.
 pub(super) fn pieces(
     file: &DiskMap,
     now: Duration,
@@ -73,43 +71,17 @@ pub(super) fn pieces(
 
 fn pieces_of(extents: &[Extent], now: Duration) -> Result<Vec<Piece>, SourceError> {
     let mut contents = Contents { now, last: None };
-    let mut pieces = Vec::with_capacity(extents.len());
-    for extent in extents {
-        match &extent.source {
-            Source::Bytes(_) => blocks(extent, &mut pieces)?,
-            Source::Content { store, .. } if store.is_made() => blocks(extent, &mut pieces)?,
-            Source::Zeros => pieces.push(Piece {
-                extent: extent.clone(),
-                identity: Sha256::digest(b"zeros").into(),
-            }),
-            Source::Content { store, id, offset } => pieces.push(Piece {
-                extent: extent.clone(),
-                identity: contents.identity(store, *id, *offset)?,
-            }),
-        }
-    }
-    Ok(pieces)
-}
-
-/// Bytes, cut at the blocks of the file.
-fn blocks(extent: &Extent, pieces: &mut Vec<Piece>) -> Result<(), SourceError> {
-    let mut cursor = ContentCursor::default();
-    let mut bytes = Vec::new();
-    for number in extent.start / BLOCK..extent.end().div_ceil(BLOCK) {
-        let start = number * BLOCK;
-        let Some(block) = extent.clipped(start, start.saturating_add(BLOCK)) else {
-            continue;
+    let pieces = extents.iter().map(|extent| {
+        let identity = match &extent.source {
+            Source::Bytes(_) => UNKNOWN,
+            Source::Content { store, .. } if store.is_made() => UNKNOWN,
+            Source::Content { store, id, offset } => contents.identity(store, *id, *offset)?,
+            Source::Zeros => Sha256::digest(b"zeros").into(),
         };
-        let len = usize::try_from(block.len).map_err(|_| SourceError::OutOfRange)?;
-        bytes.resize(len, 0);
-        cursor.read(&block.source, 0, &mut bytes)?;
-        let identity = Sha256::new_with_prefix(b"bytes").chain_update(&bytes);
-        pieces.push(Piece {
-            extent: block,
-            identity: identity.finalize().into(),
-        });
-    }
-    cursor.finish()
+        let extent = extent.clone();
+        Ok(Piece { extent, identity })
+    });
+    pieces.collect()
 }
 
 /// Identities of contents, each asked for once while extents of it follow each other.

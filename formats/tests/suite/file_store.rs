@@ -49,6 +49,44 @@ fn an_unchanged_file_is_read_at_any_offset() {
     assert_eq!(it.store.path(ContentId(1)), None);
 }
 
+/// From the second file of a folder on, they are looked for in the folder itself.
+#[test]
+fn files_of_several_folders_are_opened_in_any_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = FileStore::new();
+    let mut files = Vec::new();
+    for folder in ["a", "b"] {
+        let host = dir.path().join(folder);
+        fs::create_dir(&host).unwrap();
+        for name in ["1", "2", "3"] {
+            fs::write(host.join(name), format!("{folder}{name}")).unwrap();
+        }
+        let stored = store.add_dir(host.clone());
+        for entry in kurmadisk_formats::host::read_dir(&host).unwrap() {
+            let id = store.add_file(stored, &entry.name, entry.stat.identity());
+            files.push((id, host.join(&entry.name)));
+        }
+    }
+    for order in [[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [0, 3, 1, 4, 2, 5]] {
+        for number in order {
+            let (id, path) = &files[number];
+            let content = store.open(*id).unwrap();
+            let mut buf = [0; 2];
+            content.read_exact_at(0, &mut buf).unwrap();
+            assert_eq!(buf[..], fs::read(path).unwrap()[..]);
+            content.close().unwrap();
+        }
+    }
+    let gone = &files[1];
+    fs::remove_file(&gone.1).unwrap();
+    store.open(files[0].0).unwrap();
+    let error = store.open(gone.0).err().unwrap();
+    assert!(matches!(error, SourceError::Open { .. }) && names(&error, &gone.1));
+    // What took the place of a folder that is open is not looked at.
+    fs::rename(dir.path().join("b"), dir.path().join("c")).unwrap();
+    assert!(store.open(files[4].0).is_err());
+}
+
 #[test]
 fn a_vanished_file_is_named() {
     let it = stored();

@@ -18,7 +18,7 @@ use kurmadisk_fixtures::workspace_root;
 use serde_json::{Value, json};
 
 use super::job::tool;
-use super::target_folder;
+use super::programs::target_folder;
 use crate::{Outcome, cargo, requirements};
 
 /// A part may take so many times the instructions of the baseline.

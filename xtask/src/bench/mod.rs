@@ -14,6 +14,7 @@
 //! | [`several`] | several formats from one read |
 //! | [`update`] | an image brought up to date |
 //! | [`ours`], [`tools`], [`rivals`], [`floor`] | the programs |
+//! | [`programs`] | builds of our own |
 //! | [`inputs`] | what they read |
 //! | [`job`], [`timing`] | one thing that is timed, and its times |
 //! | [`comparison`] | what is set against what, and the targets |
@@ -30,6 +31,7 @@ mod instructions;
 pub(crate) mod job;
 mod large;
 mod ours;
+mod programs;
 mod report;
 mod rivals;
 mod several;
@@ -47,10 +49,12 @@ use clap::ValueEnum;
 use kurmadisk_fixtures::debian::{DebianRoot, prepare_debian_root};
 use kurmadisk_fixtures::workspace_root;
 
-use crate::{Outcome, cargo, requirements};
+use crate::{Outcome, requirements};
 use comparison::{Comparison, Limit};
 use job::{Job, Measured};
 use ours::Kurmadisk;
+use programs::Build;
+pub(crate) use programs::release_folder;
 use report::Report;
 use timing::Timing;
 
@@ -70,6 +74,9 @@ pub(crate) struct Arguments {
     /// Workloads, with commas between them; without it D, K, S, V and I. M needs 20 GB of disk, B 15 GB
     #[arg(long, value_delimiter = ',', value_name = "LETTER[,…]")]
     workload: Vec<Workload>,
+    /// Measure the build that the tests use instead of a release build
+    #[arg(long)]
+    as_tested: bool,
     /// Also programs that no distribution has, built from crates.io
     #[arg(long)]
     rivals: bool,
@@ -119,7 +126,7 @@ impl Workload {
 
 /// Where jobs find what they need.
 struct Setting {
-    /// The folder of release builds.
+    /// The folder of our own.
     programs: PathBuf,
     /// The folder for what they make.
     work: PathBuf,
@@ -162,10 +169,14 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     requirements::ensure()?;
     let root = prepare_debian_root()?;
-    build_release()?;
+    let build = if arguments.as_tested {
+        Build::AsTested
+    } else {
+        Build::Release
+    };
     let folder = workspace_root().join("target").join("bench");
     let setting = Setting {
-        programs: release_folder()?,
+        programs: build.run()?,
         work: folder.join("work"),
         quick: arguments.quick,
         rivals: arguments.rivals,
@@ -185,6 +196,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         .iter()
         .map(|workload| workload.text(setting.quick));
     let report = Report::new(
+        build,
         inputs.collect(),
         runs,
         timings,
@@ -201,37 +213,6 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     print!("{text}");
     Ok(())
-}
-
-/// Builds all that is measured at once: alone, packages would have other features of their dependencies,
-/// and those would be built again.
-fn build_release() -> Outcome {
-    cargo::step(&[
-        "build",
-        "--release",
-        "--bins",
-        "--package",
-        "xtask",
-        "--package",
-        "kurmadisk-cli",
-    ])
-}
-
-/// Where cargo puts release builds.
-pub(crate) fn release_folder() -> Outcome<PathBuf> {
-    Ok(target_folder()?.join("release"))
-}
-
-/// Where cargo puts what it builds, wherever the user has told it to.
-fn target_folder() -> Outcome<PathBuf> {
-    let output = cargo::cargo()
-        .args(["metadata", "--no-deps", "--format-version", "1"])
-        .output()?;
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-    let target = metadata["target_directory"]
-        .as_str()
-        .ok_or("cargo names no target directory")?;
-    Ok(PathBuf::from(target))
 }
 
 fn workloads(arguments: &Arguments) -> Vec<Workload> {

@@ -6,6 +6,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::comparison::{Comparison, Limit, Verdict};
+use super::programs::Build;
 use super::timing::Timing;
 use crate::Outcome;
 
@@ -13,6 +14,7 @@ use crate::Outcome;
 #[derive(Debug)]
 pub(super) struct Report {
     machine: String,
+    build: Build,
     runs: usize,
     /// The workloads, in words.
     inputs: Vec<String>,
@@ -24,6 +26,7 @@ pub(super) struct Report {
 impl Report {
     /// What refers to a job that was not run is left out.
     pub(super) fn new(
+        build: Build,
         inputs: Vec<String>,
         runs: usize,
         timings: Vec<Timing>,
@@ -42,6 +45,7 @@ impl Report {
         let limits = limits.collect();
         Self {
             machine: machine(),
+            build,
             runs,
             inputs,
             compared,
@@ -52,8 +56,10 @@ impl Report {
 
     pub(super) fn markdown(&self) -> String {
         let mut text = format!(
-            "# Whole builds side by side\n\n{}. {} rounds, jobs interleaved, warm cache.\n\n",
-            self.machine, self.runs
+            "# Whole builds side by side\n\n{}. kurmadisk: {}. {} rounds, jobs interleaved, warm cache.\n\n",
+            self.machine,
+            self.build.text(),
+            self.runs
         );
         for input in &self.inputs {
             line(&mut text, format_args!("- {input}"));
@@ -132,6 +138,7 @@ impl Report {
         let limits = limits.map(|(limit, verdict)| judged(&limit.job, limit.terms(), verdict));
         let whole = json!({
             "machine": self.machine,
+            "build": self.build.text(),
             "inputs": self.inputs,
             "rounds": self.runs,
             "jobs": jobs.collect::<Vec<Value>>(),
@@ -199,6 +206,7 @@ pub(super) mod tests {
         ];
         let inputs = vec!["T: a tree".to_owned()];
         Report::new(
+            Build::Release,
             inputs,
             3,
             timings,

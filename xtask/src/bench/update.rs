@@ -15,6 +15,8 @@ use crate::Outcome;
 
 const UPDATE: &str = "D: kurmadisk --update, a file of 1 MB changed";
 const WHOLE: &str = "D: kurmadisk raw, the same as a whole";
+/// It leaves what an update leaves: image and plan, both on the disk.
+const WITH_PLAN: &str = "D: kurmadisk raw, the same as a whole, --save-plan";
 
 /// Bytes of the file that changes.
 const CHANGED: usize = 1_000_000;
@@ -24,7 +26,6 @@ pub(super) fn part(setting: &Setting, root: &DebianRoot) -> Outcome<Part> {
     fs::create_dir_all(overlay.join("opt"))?;
     let program = overlay.join("opt/program");
     let image = setting.work.join("updated.raw");
-    let whole = setting.work.join("whole.raw");
     fs::write(&program, vec![0; CHANGED])?;
     let kurmadisk = setting.kurmadisk()?;
     quietly(build(&kurmadisk, root, &overlay, &image).arg("--save-plan"))?;
@@ -39,14 +40,25 @@ pub(super) fn part(setting: &Setting, root: &DebianRoot) -> Outcome<Part> {
         update.args(["--update", "--in-place"]);
         Ok(update)
     });
-    let (tree, output) = (root.clone(), whole.clone());
-    let whole = Job::process(WHOLE, [whole], move || {
-        Ok(build(&kurmadisk, &tree, &overlay, &output))
-    });
+    let whole = |name, file: &str, arguments: &'static [&str]| {
+        let output = setting.work.join(file);
+        let plan = setting.work.join(format!("{file}.plan"));
+        let (kurmadisk, tree, overlay) = (kurmadisk.clone(), root.clone(), overlay.clone());
+        Job::process(name, [output.clone(), plan], move || {
+            let mut whole = build(&kurmadisk, &tree, &overlay, &output);
+            whole.args(arguments);
+            Ok(whole)
+        })
+    };
     let title = "D, a file of 1 MB changed → raw";
+    let compare = |whole| Comparison::new(title, UPDATE, whole, Target::Faster(4.0));
     Ok(Part {
-        jobs: vec![update, whole],
-        comparisons: vec![Comparison::new(title, UPDATE, WHOLE, Target::Faster(4.0))],
+        jobs: vec![
+            update,
+            whole(WHOLE, "whole.raw", &[]),
+            whole(WITH_PLAN, "planned.raw", &["--save-plan"]),
+        ],
+        comparisons: vec![compare(WHOLE), compare(WITH_PLAN)],
         limits: Vec::new(),
     })
 }
