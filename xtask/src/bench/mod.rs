@@ -302,8 +302,9 @@ fn measure(jobs: &[Job], runs: usize) -> Outcome<Vec<Timing>> {
             if timing.given_up {
                 continue;
             }
-            job.clean()?;
             rustix::fs::sync();
+            // Last: memory that waits for a disk is given back to the host of a virtual machine, and is slow to come.
+            job.clean()?;
             if round == 0 {
                 match job.run_measured(PATIENCE)? {
                     Measured::Done(resident) => {
