@@ -6,14 +6,14 @@ use std::ops::Range;
 
 use uuid::Uuid;
 
-#[cfg(feature = "compressed-blocks")]
+#[cfg(feature = "_compressed-blocks")]
 use crate::error::EmitError;
 use crate::error::PlaceError;
 use crate::map::DiskMap;
-#[cfg(feature = "compressed-blocks")]
+#[cfg(feature = "_compressed-blocks")]
 use crate::output::Output;
 use crate::placement::Placement;
-#[cfg(feature = "compressed-blocks")]
+#[cfg(feature = "_compressed-blocks")]
 use crate::writer::BoxedWriter;
 
 /// A container format.
@@ -184,7 +184,7 @@ impl Tunes {
         level: None,
     };
 
-    #[cfg(feature = "compressed-blocks")]
+    #[cfg(feature = "_compressed-blocks")]
     pub(crate) const fn and_level(self, least: u32, most: u32) -> Self {
         Self {
             level: Some((least, most)),
@@ -203,7 +203,7 @@ pub(crate) enum Writer {
     #[cfg(feature = "vmdk")]
     Parts(PartsFn),
     /// Where things lie depends on the content.
-    #[cfg(feature = "compressed-blocks")]
+    #[cfg(feature = "_compressed-blocks")]
     Streamed {
         /// The most bytes the file can have.
         at_most: fn(&DiskMap, &ImageOptions) -> Result<u64, PlaceError>,
@@ -230,7 +230,7 @@ pub(crate) type PlaceFn = fn(&DiskMap, &ImageOptions) -> Result<Placement, Place
 #[cfg(feature = "vmdk")]
 pub(crate) type PartsFn = fn(&DiskMap, &ImageOptions) -> Result<Vec<Part>, PlaceError>;
 
-#[cfg(feature = "compressed-blocks")]
+#[cfg(feature = "_compressed-blocks")]
 pub(crate) type BeginFn = for<'a> fn(
     &DiskMap,
     &ImageOptions,

@@ -140,7 +140,7 @@ impl ImageFormat {
                 let lens = parts.iter().map(|part| part.placement.len);
                 Ok(PredictedSize::Exact(lens.sum()))
             }
-            #[cfg(feature = "compressed-blocks")]
+            #[cfg(feature = "_compressed-blocks")]
             Writer::Streamed { at_most, .. } => Ok(PredictedSize::AtMost(at_most(disk, options)?)),
         }
     }
@@ -152,7 +152,7 @@ impl ImageFormat {
             Writer::Placed(_) | Writer::Filled(_) => true,
             #[cfg(feature = "vmdk")]
             Writer::Parts(_) => false,
-            #[cfg(feature = "compressed-blocks")]
+            #[cfg(feature = "_compressed-blocks")]
             Writer::Streamed { forward, .. } => forward,
         }
     }
@@ -212,7 +212,7 @@ impl ImageFormat {
             Writer::Filled(place) => Box::new(FilledWriter::new(place(disk, options)?, out)),
             #[cfg(feature = "vmdk")]
             Writer::Parts(parts) => Box::new(PartsWriter::new(parts(disk, options)?, out)?),
-            #[cfg(feature = "compressed-blocks")]
+            #[cfg(feature = "_compressed-blocks")]
             Writer::Streamed { begin, .. } => begin(disk, options, out)?,
         })
     }

@@ -88,14 +88,18 @@
 //! ```
 #![deny(missing_docs)]
 
-#[cfg(feature = "compressed-blocks")]
+#[cfg(feature = "_compressed-blocks")]
 mod blocks;
 mod buffer;
 mod choice;
 #[cfg(feature = "compress")]
 pub mod compress;
 mod copy;
-#[cfg(feature = "compressed-blocks")]
+#[cfg(feature = "_compressed-blocks")]
+#[cfg_attr(
+    all(feature = "libdeflate", not(feature = "qcow2-compressed")),
+    expect(dead_code, reason = "our own encoder is only for clusters then")
+)]
 mod deflate;
 pub mod emit;
 pub mod error;
@@ -104,7 +108,7 @@ pub mod host;
 pub mod image;
 mod image_files;
 mod image_store;
-#[cfg(any(feature = "compress", feature = "compressed-blocks"))]
+#[cfg(any(feature = "compress", feature = "_compressed-blocks"))]
 mod incompressible;
 pub mod lint;
 pub mod map;
@@ -114,7 +118,7 @@ pub mod output;
 #[cfg(feature = "vmdk")]
 mod parts;
 mod placement;
-#[cfg(any(feature = "compress", feature = "compressed-blocks"))]
+#[cfg(any(feature = "compress", feature = "_compressed-blocks"))]
 mod pool;
 #[cfg(feature = "qcow2")]
 mod qcow2;

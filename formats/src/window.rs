@@ -1,7 +1,7 @@
 //! One ascending pass over a disk, window by window: each source is read once, for all who want its bytes.
 
 use std::ops::Range;
-#[cfg(feature = "compressed-blocks")]
+#[cfg(feature = "_compressed-blocks")]
 use std::sync::OnceLock;
 
 use crate::buffer::PageBuffer;
@@ -15,7 +15,7 @@ pub(crate) const WINDOW: usize = 256 << 10;
 /// Bytes of a block: a grain of VMDK, a cluster of qcow2.
 pub(crate) const BLOCK: usize = 64 << 10;
 
-#[cfg(feature = "compressed-blocks")]
+#[cfg(feature = "_compressed-blocks")]
 const BLOCKS: usize = WINDOW / BLOCK;
 
 /// Gaps shorter than this are written as zeros rather than skipped: a call costs more.
@@ -33,7 +33,7 @@ pub(crate) struct Window {
     data: Vec<Range<usize>>,
     /// Bytes of extents read so far, in this one and all before it.
     pub(crate) read: u64,
-    #[cfg(feature = "compressed-blocks")]
+    #[cfg(feature = "_compressed-blocks")]
     /// Which blocks hold something that is not zero; looked for once, if somebody asks.
     filled: OnceLock<[bool; BLOCKS]>,
 }
@@ -46,7 +46,7 @@ impl Window {
             buffer: PageBuffer::new(WINDOW),
             data: Vec::new(),
             read: 0,
-            #[cfg(feature = "compressed-blocks")]
+            #[cfg(feature = "_compressed-blocks")]
             filled: OnceLock::new(),
         }
     }
@@ -64,7 +64,7 @@ impl Window {
         })
     }
 
-    #[cfg(feature = "compressed-blocks")]
+    #[cfg(feature = "_compressed-blocks")]
     /// The blocks that are not all zeros: number on the disk, and [`BLOCK`] bytes, zeros behind the disk's end.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let is_filled = |block| self.is_touched(block) && !is_zero(self.block(block));
@@ -74,7 +74,7 @@ impl Window {
         numbers.map(move |block| (first + block as u64, self.block(block)))
     }
 
-    #[cfg(feature = "compressed-blocks")]
+    #[cfg(feature = "_compressed-blocks")]
     /// Whether something lies in a block.
     fn is_touched(&self, block: usize) -> bool {
         let (start, end) = (block * BLOCK, (block + 1) * BLOCK);
@@ -82,7 +82,7 @@ impl Window {
         data.any(|range| range.start < end && range.end > start)
     }
 
-    #[cfg(feature = "compressed-blocks")]
+    #[cfg(feature = "_compressed-blocks")]
     fn block(&self, block: usize) -> &[u8] {
         &self.buffer[block * BLOCK..][..BLOCK]
     }
@@ -91,7 +91,7 @@ impl Window {
         self.start = start;
         self.len = usize::try_from(disk - start).map_or(WINDOW, |left| left.min(WINDOW));
         self.data.clear();
-        #[cfg(feature = "compressed-blocks")]
+        #[cfg(feature = "_compressed-blocks")]
         self.filled.take();
     }
 
@@ -122,7 +122,7 @@ impl Window {
     }
 }
 
-#[cfg(any(feature = "compress", feature = "compressed-blocks"))]
+#[cfg(any(feature = "compress", feature = "_compressed-blocks"))]
 /// Whether all bytes are zeros.
 pub(crate) fn is_zero(data: &[u8]) -> bool {
     // Pieces without an early exit inside: the compiler makes vector code of them.

@@ -50,7 +50,8 @@ fn package(name: &str) -> Outcome<Value> {
 /// The features of a workspace package that change what is compiled of it, by name.
 ///
 /// Left out are those that no source of the package names and that bring no dependency: all they do is to
-/// ask another package for something, whose own features are looked at there.
+/// ask another package for something, whose own features are looked at there. So are those that only other features
+/// ask for, whose names begin with `_`.
 pub(crate) fn own_features(name: &str) -> Outcome<Vec<String>> {
     let package = package(name)?;
     let features = package["features"].as_object();
@@ -70,6 +71,7 @@ pub(crate) fn own_features(name: &str) -> Outcome<Vec<String>> {
         };
         let named = sources.contains(&format!("feature = \"{feature}\""));
         *feature != "default"
+            && !feature.starts_with('_')
             && (named || enables.as_array().is_some_and(|all| all.iter().any(brings)))
     };
     let own = features.iter().filter(own);
@@ -98,6 +100,10 @@ mod tests {
     fn features_that_only_pass_on_are_left_out() {
         let formats = own_features("kurmadisk-formats").unwrap();
         assert!(formats.iter().any(|name| name == "vdi"), "{formats:?}");
+        assert!(
+            !formats.iter().any(|name| name == "_compressed-blocks"),
+            "{formats:?}"
+        );
         let whole = own_features("kurmadisk").unwrap();
         assert!(whole.iter().any(|name| name == "archives"), "{whole:?}");
         assert!(

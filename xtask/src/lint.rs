@@ -34,11 +34,12 @@ pub(crate) fn run() -> Outcome {
     cargo::run("cargo doc --workspace --lib --no-deps", &mut documentation)
 }
 
-/// `cargo check` with each feature alone: nothing may lean on a neighbour.
+/// clippy with each feature alone: nothing may lean on a neighbour.
 fn check_features(package: &str) -> Outcome {
     for feature in cargo::own_features(package)? {
         let alone = ["--no-default-features", "--features", &feature];
-        cargo::step(&[&["check", "--quiet", "--package", package], &alone[..]].concat())?;
+        let check = ["clippy", "--quiet", "--package", package];
+        cargo::step(&[&check[..], &alone, &["--"], &DENY].concat())?;
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ mod tests;
 #[cfg(feature = "vmdk-stream")]
 mod zlib;
 
+#[cfg(any(feature = "qcow2-compressed", not(feature = "libdeflate")))]
 use encoder::Encoder;
 use finder::MOST;
 
@@ -65,6 +66,7 @@ impl Deflater {
     }
 
     /// The same, which refer no more than `window` bytes back.
+    #[cfg(feature = "qcow2-compressed")]
     pub(crate) fn with_window(level: u32, window: usize) -> Self {
         let encoder = Encoder::new(level, window.min(WINDOW));
         Self {

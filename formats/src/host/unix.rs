@@ -21,27 +21,50 @@ use crate::map::FileStamp;
 /// The names of this process's open files.
 const OPEN_FILES: &str = "/proc/self/fd";
 
-/// Names, by the order in which they were added, without room for each of its own.
+/// Names, by the order in which they were added, without room for each of its own: there may be millions.
 #[derive(Debug, Default)]
 pub struct Names {
+    /// Each has [`PIECE`] names, the last one what is left: no long list has to move to grow.
+    pieces: Vec<Piece>,
+}
+
+const PIECE: usize = 1 << 16;
+
+#[derive(Debug, Default)]
+struct Piece {
     bytes: Vec<u8>,
     /// Where each ends.
-    ends: Vec<usize>,
+    ends: Vec<u32>,
 }
 
 impl Names {
     /// Adds a name behind all others.
+    ///
+    /// # Panics
+    ///
+    /// Never in practice: only with names longer than any file system's.
     pub fn push(&mut self, name: &OsStr) {
-        self.bytes.extend_from_slice(name.as_bytes());
-        self.ends.push(self.bytes.len());
+        if self
+            .pieces
+            .last()
+            .is_none_or(|piece| piece.ends.len() == PIECE)
+        {
+            self.pieces.push(Piece::default());
+        }
+        let last = self.pieces.last_mut().expect("there is one now");
+        last.bytes.extend_from_slice(name.as_bytes());
+        let end = u32::try_from(last.bytes.len()).expect("65,536 names are not 4 GiB");
+        last.ends.push(end);
     }
 
     /// The name that was added after `index` others.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&OsStr> {
-        let end = *self.ends.get(index)?;
-        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-        Some(OsStr::from_bytes(&self.bytes[start..end]))
+        let Piece { bytes, ends } = self.pieces.get(index / PIECE)?;
+        let index = index % PIECE;
+        let end = *ends.get(index)? as usize;
+        let start = index.checked_sub(1).map_or(0, |before| ends[before]) as usize;
+        Some(OsStr::from_bytes(&bytes[start..end]))
     }
 }
 

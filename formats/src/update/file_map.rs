@@ -9,7 +9,7 @@ use crate::map::{DiskMap, MapBuilder};
 /// What will lie in the file of `image`. Holes of it are holes of the file.
 pub(super) fn file_map(disk: &DiskMap, image: &ImageFile) -> Result<DiskMap, UpdateError> {
     let format = image.choice.format;
-    #[cfg(any(feature = "compress", feature = "compressed-blocks", feature = "vmdk"))]
+    #[cfg(any(feature = "compress", feature = "_compressed-blocks", feature = "vmdk"))]
     let refused = |reason| UpdateError::Format { format, reason };
     #[cfg(feature = "compress")]
     if image.choice.compression.is_some() {
@@ -22,7 +22,7 @@ pub(super) fn file_map(disk: &DiskMap, image: &ImageFile) -> Result<DiskMap, Upd
         Writer::Filled(place) => (place, true),
         #[cfg(feature = "vmdk")]
         Writer::Parts(_) => return Err(refused("they are several files")),
-        #[cfg(feature = "compressed-blocks")]
+        #[cfg(feature = "_compressed-blocks")]
         Writer::Streamed { .. } => {
             return Err(refused("where something lies depends on the content"));
         }

@@ -88,6 +88,22 @@ fn files_of_several_folders_are_opened_in_any_order() {
 }
 
 #[test]
+fn each_of_very_many_files_keeps_its_name() {
+    let it = stored();
+    let identity = kurmadisk_formats::host::stat(&it.path).unwrap().identity();
+    let mut store = FileStore::new();
+    let dir = store.add_dir(it.dir.path().to_path_buf());
+    let name = |number: usize| "n".repeat(number % 3) + &number.to_string();
+    let ids: Vec<_> = (0..140_000)
+        .map(|number| store.add_file(dir, name(number).as_ref(), identity))
+        .collect();
+    for (number, id) in ids.iter().enumerate() {
+        assert_eq!(store.path(*id), Some(it.dir.path().join(name(number))));
+    }
+    assert_eq!(store.path(ContentId(140_000)), None);
+}
+
+#[test]
 fn a_vanished_file_is_named() {
     let it = stored();
     fs::remove_file(&it.path).unwrap();
