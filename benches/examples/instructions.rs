@@ -17,7 +17,9 @@ use kurmadisk::formats::read_at::ReadAt;
 use kurmadisk::fs::ext4::{Ext4Options, Ext4Plan};
 use kurmadisk::fs::fat::{FatOptions, FatPlan};
 use kurmadisk::fs::{FreeSpace, VolumeSize};
+use kurmadisk::source::Scratch;
 use kurmadisk::tree;
+use kurmadisk::verity::{HashArea, VerityOptions};
 use kurmadisk::{Builder, ImageFormat};
 use kurmadisk_benches::{Nowhere, text, tree, tree_of};
 use uuid::Uuid;
@@ -68,6 +70,7 @@ fn jobs() -> Vec<(String, Prepare)> {
         ("ext4: metadata".to_owned(), Box::new(ext4_metadata)),
         ("fat: plan".to_owned(), sure(fat_plan)),
         ("tree: digest".to_owned(), sure(digest)),
+        ("checksums: dm-verity".to_owned(), Box::new(verity)),
     ];
     for format in ImageFormat::ALL {
         let name = format!("write: {}", format.name());
@@ -188,6 +191,17 @@ fn digest() -> Counted {
         black_box(tree::digest(&tree));
         Ok(())
     })
+}
+
+/// The hash tree of a disk of text.
+fn verity() -> Outcome<Counted> {
+    let mut data = DiskMap::new(COMPRESSED_LEN as u64);
+    data.insert_bytes(0, text(COMPRESSED_LEN))?;
+    let options = VerityOptions::new(Uuid::from_u128(1), vec![1; 32]);
+    Ok(Box::new(move || {
+        black_box(HashArea::build(&data, &options, &Scratch::Memory)?);
+        Ok(())
+    }))
 }
 
 /// A disk of text, written to nowhere.

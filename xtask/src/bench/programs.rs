@@ -25,7 +25,9 @@ impl Build {
                 release_folder()
             }
             Self::AsTested => {
-                cargo::step(&["build", "--workspace", "--bins"])?;
+                // With what needs the dependencies of tests, whose features the programs have in the tests.
+                let all = ["build", "--workspace", "--bins", "--example"];
+                cargo::step(&[&all[..], &["instructions"]].concat())?;
                 Ok(target_folder()?.join("debug"))
             }
         }
