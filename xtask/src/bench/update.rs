@@ -42,9 +42,12 @@ pub(super) fn part(setting: &Setting, root: &DebianRoot) -> Outcome<Part> {
     });
     let whole = |name, file: &str, arguments: &'static [&str]| {
         let output = setting.work.join(file);
-        let plan = setting.work.join(format!("{file}.plan"));
+        let mut outputs = vec![output.clone()];
+        if !arguments.is_empty() {
+            outputs.push(setting.work.join(format!("{file}.plan")));
+        }
         let (kurmadisk, tree, overlay) = (kurmadisk.clone(), root.clone(), overlay.clone());
-        Job::process(name, [output.clone(), plan], move || {
+        Job::process(name, outputs, move || {
             let mut whole = build(&kurmadisk, &tree, &overlay, &output);
             whole.args(arguments);
             Ok(whole)
