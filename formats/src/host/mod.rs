@@ -112,10 +112,10 @@ impl HostStat {
 }
 
 /// A name in a directory of the host, as the directory tells it.
-#[derive(Clone, Debug)]
-pub struct HostName {
+#[derive(Clone, Copy, Debug)]
+pub struct HostName<'n> {
     /// The name.
-    pub name: OsString,
+    pub name: &'n OsStr,
     /// What it stands for.
     pub kind: HostKind,
     /// The number of its file system; names looked at in the order of these are often found faster. Zero where there
@@ -123,21 +123,59 @@ pub struct HostName {
     pub inode: u64,
 }
 
-impl HostName {
+impl HostName<'_> {
     /// The directory itself, as a name in it.
     #[must_use]
-    pub fn itself() -> Self {
-        Self {
-            name: ".".into(),
+    pub fn itself() -> HostName<'static> {
+        HostName {
+            name: OsStr::new("."),
             kind: HostKind::Directory,
             inode: 0,
         }
     }
+}
 
-    /// The name's bytes as the host encodes them.
+/// The names in a directory of the host, in its order, without `.` and `..`.
+#[derive(Debug, Default)]
+pub struct HostNames {
+    names: Names,
+    /// What each stands for, and the number of its file system.
+    known: Vec<(HostKind, u64)>,
+}
+
+impl HostNames {
+    fn push(&mut self, name: HostName<'_>) {
+        self.names.push(name.name);
+        self.known.push((name.kind, name.inode));
+    }
+
+    /// How many there are.
     #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        self.name.as_encoded_bytes()
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// The one behind `index` others.
+    ///
+    /// # Panics
+    ///
+    /// If there are no more than `index`.
+    #[must_use]
+    pub fn at(&self, index: usize) -> HostName<'_> {
+        let (kind, inode) = self.known[index];
+        let name = self.names.get(index).expect("each has a name");
+        HostName { name, kind, inode }
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = HostName<'_>> {
+        (0..self.len()).map(|index| self.at(index))
     }
 }
 
@@ -196,10 +234,12 @@ impl HostEntry {
 /// The names in a directory, in the host's order, without `.` and `..`, with their metadata.
 pub fn read_dir(path: &Path) -> io::Result<Vec<HostEntry>> {
     let dir = HostDir::open(path)?;
-    let names = dir.names()?.into_iter();
+    let names = dir.names()?;
     names
+        .iter()
         .map(|HostName { name, .. }| {
-            let stat = dir.stat(&name)?;
+            let stat = dir.stat(name)?;
+            let name = name.to_os_string();
             Ok(HostEntry { name, stat })
         })
         .collect()
@@ -224,9 +264,9 @@ const _: () = {
     let _: fn(&Path) -> io::Result<HostStat> = stat;
     let _: fn(&Path) -> io::Result<HostDir> = HostDir::open;
     let _: fn(&HostDir, &OsStr) -> io::Result<(File, HostStat)> = HostDir::open_regular;
-    let _: fn(&HostDir) -> io::Result<Vec<HostName>> = HostDir::names;
+    let _: fn(&HostDir) -> io::Result<HostNames> = HostDir::names;
     let _: fn(&HostDir, &OsStr) -> io::Result<HostStat> = HostDir::stat;
-    let _: fn(&HostDir, &HostName) -> io::Result<HostFound> = HostDir::look;
+    let _: fn(&HostDir, HostName<'_>) -> io::Result<HostFound> = HostDir::look;
     let _: fn(&Path) -> io::Result<Vec<u8>> = read_link;
     let _: fn(&File, u64, &mut [u8]) -> io::Result<()> = read_exact_at;
     let _: fn(&File, u64, &[u8]) -> io::Result<()> = write_all_at;

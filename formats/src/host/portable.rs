@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
-use super::{HostAttributes, HostFound, HostKind, HostName, HostStat};
+use super::{HostAttributes, HostFound, HostKind, HostName, HostNames, HostStat};
 use crate::map::FileStamp;
 
 /// Seeking and then reading are two calls here: one thread at a time.
@@ -115,16 +115,17 @@ impl HostDir {
     }
 
     /// The names in it, in the host's order, without `.` and `..`.
-    pub fn names(&self) -> io::Result<Vec<HostName>> {
-        let entries = std::fs::read_dir(&self.path)?.map(|entry| {
+    pub fn names(&self) -> io::Result<HostNames> {
+        let mut names = HostNames::default();
+        for entry in std::fs::read_dir(&self.path)? {
             let entry = entry?;
-            Ok(HostName {
+            names.push(HostName {
                 kind: host_stat(&entry.metadata()?)?.kind,
-                name: entry.file_name(),
+                name: &entry.file_name(),
                 inode: 0,
-            })
-        });
-        entries.collect()
+            });
+        }
+        Ok(names)
     }
 
     /// The metadata of a name; a symbolic link's own.
@@ -140,10 +141,10 @@ impl HostDir {
     }
 
     /// All there is to know of a name but its content: here no attributes and no holes.
-    pub fn look(&self, name: &HostName) -> io::Result<HostFound> {
-        let stat = self.stat(&name.name)?;
+    pub fn look(&self, name: HostName<'_>) -> io::Result<HostFound> {
+        let stat = self.stat(name.name)?;
         let target = match stat.kind {
-            HostKind::Symlink => read_link(&self.path.join(&name.name))?,
+            HostKind::Symlink => read_link(&self.path.join(name.name))?,
             _ => Vec::new(),
         };
         let whole = || Ok(std::iter::once(0..stat.len).collect());

@@ -1,17 +1,17 @@
 //! A directory of a Unix system: what is in it is asked for by its names, so that no path is walked again.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, openat};
 use rustix::io::Errno;
 
 use super::system::{data_ranges, host_stat, open_regular_at, read_link};
-use super::{HostAttributes, HostFound, HostKind, HostName, HostStat};
+use super::{HostAttributes, HostFound, HostKind, HostName, HostNames, HostStat};
 
 /// How a name is opened whose kind may have changed meanwhile: nothing is waited for or followed.
 const CAREFULLY: OFlags = OFlags::RDONLY
@@ -41,22 +41,22 @@ impl HostDir {
     }
 
     /// The names in it, in the host's order, without `.` and `..`; they are told once.
-    pub fn names(&self) -> io::Result<Vec<HostName>> {
-        let mut names = Vec::new();
+    pub fn names(&self) -> io::Result<HostNames> {
+        let mut names = HostNames::default();
         let mut dir = Dir::new(self.open.try_clone()?)?;
         while let Some(entry) = dir.read() {
             let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            if name == b"." || name == b".." {
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name == "." || name == ".." {
                 continue;
             }
             let kind = match kind_of(entry.file_type()) {
                 Some(kind) => kind,
                 // Some file systems don't tell it here.
-                None => self.stat(OsStr::from_bytes(name))?.kind,
+                None => self.stat(name)?.kind,
             };
             names.push(HostName {
-                name: OsString::from_vec(name.to_vec()),
+                name,
                 kind,
                 inode: entry.ino(),
             });
@@ -70,13 +70,13 @@ impl HostDir {
     }
 
     /// All there is to know of a name but its content.
-    pub fn look(&self, name: &HostName) -> io::Result<HostFound> {
+    pub fn look(&self, name: HostName<'_>) -> io::Result<HostFound> {
         // To open anything else could wait, or do something.
         let opens = matches!(name.kind, HostKind::File | HostKind::Directory);
-        let opened = opens.then(|| openat(&self.open, &name.name, CAREFULLY, Mode::empty()));
+        let opened = opens.then(|| openat(&self.open, name.name, CAREFULLY, Mode::empty()));
         match opened {
             Some(Ok(file)) => look_at(&File::from(file)),
-            unopened => self.look_up(&name.name, unopened.and_then(Result::err)),
+            unopened => self.look_up(name.name, unopened.and_then(Result::err)),
         }
     }
 

@@ -25,6 +25,11 @@ impl MapBuilder {
         }
     }
 
+    /// Makes room for so many more extents: lists of millions that grow leave holes in memory.
+    pub fn reserve(&mut self, extents: usize) {
+        self.extents.reserve(extents);
+    }
+
     /// Adds an extent; one of no length is left out.
     pub fn push(&mut self, extent: Extent) {
         if extent.len > 0 {

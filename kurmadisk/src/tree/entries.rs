@@ -75,6 +75,15 @@ impl Entries {
         true
     }
 
+    /// Gives back the room that further entries would have taken.
+    pub(super) fn shrink_to_fit(&mut self) {
+        self.pieces.shrink_to_fit();
+        for piece in &mut self.pieces {
+            piece.names.shrink_to_fit();
+            piece.rows.shrink_to_fit();
+        }
+    }
+
     /// Takes the entry of that name out, and gives what it named.
     pub(super) fn remove(&mut self, name: &[u8]) -> Option<NodeId> {
         let number = self.piece_of(name);

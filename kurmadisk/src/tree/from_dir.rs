@@ -9,7 +9,7 @@ use std::sync::Arc;
 use kurmadisk_formats::host::{HostDir, HostFound, HostKind, HostName};
 use kurmadisk_formats::map::{ContentId, DirId, DiskMap, Extent, FileStore, Source};
 
-use super::read_ahead::{DirNumber, Listed, ReadAhead, metadata};
+use super::read_ahead::{DirNumber, Listing, ReadAhead, metadata};
 use super::{DeviceNumber, Entries, NodeId, NodeKind, Tree, TreeError};
 
 /// A folder's tree, and what its nodes are on the host.
@@ -42,7 +42,7 @@ pub fn from_dir(path: &Path) -> Result<Tree, TreeError> {
 /// What `skip` says yes to, given a path from the root (no leading `/`) and whether it is a directory, is left out
 /// with all below it; nothing of it is read.
 pub fn folder(path: &Path, skip: &Skip<'_>) -> Result<Folder, TreeError> {
-    let found = HostDir::open(path).and_then(|dir| dir.look(&HostName::itself()));
+    let found = HostDir::open(path).and_then(|dir| dir.look(HostName::itself()));
     let root = found.map_err(|source| read_error(path, source))?;
     let meta = metadata(&root.stat, root.attributes);
     let (ahead, number) = ReadAhead::new(path, skip);
@@ -94,19 +94,22 @@ struct Scan {
 }
 
 impl Scan {
-    fn directory(&mut self, dir: &PendingDir, listing: Vec<Listed>) -> Result<(), TreeError> {
+    fn directory(&mut self, dir: &PendingDir, listing: Listing) -> Result<(), TreeError> {
         let stored = self.store.add_dir(dir.host.clone());
-        for listed in listing {
-            let name = listed.name;
-            let node = self.entry(dir.node, stored, &name, listed.found);
+        for listed in listing.entries {
+            let name = listing.names.at(listed.place).name;
+            let node = self.entry(dir.node, stored, name, listed.found);
             let node = node.map_err(|source| TreeError::At {
-                path: dir.host.join(&name),
+                path: dir.host.join(name),
                 source: Box::new(source),
             })?;
             if let Some(number) = listed.directory {
-                let host = dir.host.join(&name);
+                let host = dir.host.join(name);
                 self.pending.push(PendingDir { node, number, host });
             }
+        }
+        if let NodeKind::Directory(entries) = &mut self.tree.nodes[dir.node.index()].kind {
+            entries.shrink_to_fit();
         }
         Ok(())
     }

@@ -4,14 +4,13 @@
 //! for a disk. The tree is put together by one thread in one order, so it does not depend on who read what.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
 use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, Scope};
 
-use kurmadisk_formats::host::{HostAttributes, HostDir, HostFound, HostKind, HostName, HostStat};
+use kurmadisk_formats::host::{HostAttributes, HostDir, HostFound, HostKind, HostNames, HostStat};
 use kurmadisk_formats::shares::in_shares;
 
 use super::edit::join;
@@ -36,25 +35,26 @@ pub(super) struct DirNumber(usize);
 
 /// An entry of a directory.
 pub(super) struct Listed {
-    pub(super) name: OsString,
+    /// Where its name is among the directory's.
+    pub(super) place: usize,
     pub(super) found: Result<HostFound, TreeError>,
     /// Its number among those that are to be read, if it is a directory.
     pub(super) directory: Option<DirNumber>,
 }
 
 impl Listed {
-    fn name_bytes(&self) -> &[u8] {
-        self.name.as_encoded_bytes()
-    }
-
     fn is_directory(&self) -> bool {
         let found = self.found.as_ref();
         found.is_ok_and(|found| found.stat.kind == HostKind::Directory)
     }
 }
 
-/// A directory's entries in the order of their names' bytes, without those that are skipped.
-type Listing = Result<Vec<Listed>, TreeError>;
+/// What a directory has.
+pub(super) struct Listing {
+    pub(super) names: HostNames,
+    /// In the order of their names' bytes, without those that are skipped.
+    pub(super) entries: Vec<Listed>,
+}
 
 /// A directory to be read.
 struct Waiting {
@@ -77,7 +77,7 @@ pub(super) struct ReadAhead<'a> {
 struct State {
     /// Directories that nobody reads yet: the last one is read next, as it is the next to be taken.
     waiting: Vec<Waiting>,
-    read: HashMap<DirNumber, Listing>,
+    read: HashMap<DirNumber, Result<Listing, TreeError>>,
     /// Entries in `read`.
     ahead: usize,
     /// Directories numbered so far.
@@ -143,12 +143,12 @@ impl<'a> ReadAhead<'a> {
     }
 
     /// The entries of a directory, which are taken once.
-    pub(super) fn take(&self, number: DirNumber) -> Listing {
+    pub(super) fn take(&self, number: DirNumber) -> Result<Listing, TreeError> {
         let mut state = self.lock();
         loop {
             if let Some(listing) = state.read.remove(&number) {
                 let full = state.ahead >= AHEAD;
-                state.ahead -= listing.as_ref().map_or(0, Vec::len);
+                state.ahead -= count(&listing);
                 if full && state.ahead < AHEAD {
                     self.to_read.notify_all();
                 }
@@ -186,7 +186,7 @@ impl<'a> ReadAhead<'a> {
             drop(state);
             let listing = self.read(&dir);
             state = self.lock();
-            state.ahead += listing.as_ref().map_or(0, Vec::len);
+            state.ahead += count(&listing);
             state.read.insert(dir.number, listing);
             if state.awaited == Some(dir.number) {
                 state.awaited = None;
@@ -207,50 +207,55 @@ impl<'a> ReadAhead<'a> {
     }
 
     /// Reads a directory, and has those in it wait to be read.
-    fn read(&self, dir: &Waiting) -> Listing {
-        let mut listed = self.look(dir)?;
+    fn read(&self, dir: &Waiting) -> Result<Listing, TreeError> {
+        let mut listing = self.look(dir)?;
         let mut state = self.lock();
-        for listed in listed.iter_mut().filter(|listed| listed.is_directory()) {
+        let entries = listing.entries.iter_mut();
+        for listed in entries.filter(|listed| listed.is_directory()) {
+            let name = listing.names.at(listed.place).name;
             let number = DirNumber(state.numbered);
             state.numbered += 1;
             listed.directory = Some(number);
             state.waiting.push(Waiting {
                 number,
-                host: dir.host.join(&listed.name),
-                path: join(&dir.path, listed.name_bytes()),
+                host: dir.host.join(name),
+                path: join(&dir.path, name.as_encoded_bytes()),
             });
         }
         if state.idle > 0 && state.ahead < AHEAD && !state.waiting.is_empty() {
             self.to_read.notify_all();
         }
-        Ok(listed)
+        Ok(listing)
     }
 
     /// What is in a directory, and all there is to know of it.
-    fn look(&self, dir: &Waiting) -> Listing {
+    fn look(&self, dir: &Waiting) -> Result<Listing, TreeError> {
         let error = |source| read_error(&dir.host, source);
         let open = HostDir::open(&dir.host).map_err(error)?;
-        let mut names = open.names().map_err(error)?;
+        let names = open.names().map_err(error)?;
         let mut path = join(&dir.path, b"");
         let own = path.len();
-        names.retain(|name| {
+        let mut places: Vec<_> = (0..names.len()).collect();
+        places.retain(|place| {
+            let name = names.at(*place);
             path.truncate(own);
-            path.extend_from_slice(name.bytes());
+            path.extend_from_slice(name.name.as_encoded_bytes());
             !(self.skip)(&path, name.kind == HostKind::Directory)
         });
-        names.sort_unstable_by(|a, b| a.bytes().cmp(b.bytes()));
-        let mut listed = Vec::with_capacity(names.len());
-        let mut names = names.into_iter();
-        while names.len() > 0 {
-            let piece: Vec<_> = names.by_ref().take(PIECE).collect();
-            let found = look_at(&open, &piece);
-            listed.extend(piece.into_iter().zip(found).map(|(name, found)| Listed {
-                found: found.map_err(|source| read_error(&dir.host.join(&name.name), source)),
-                name: name.name,
+        places.sort_unstable_by_key(|place| names.at(*place).name.as_encoded_bytes());
+        let mut entries = Vec::with_capacity(places.len());
+        for piece in places.chunks(PIECE) {
+            let found = look_at(&open, &names, piece);
+            entries.extend(piece.iter().zip(found).map(|(place, found)| Listed {
+                place: *place,
+                found: found.map_err(|source| {
+                    let name = names.at(*place).name;
+                    read_error(&dir.host.join(name), source)
+                }),
                 directory: None,
             }));
         }
-        Ok(listed)
+        Ok(Listing { names, entries })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -259,24 +264,31 @@ impl<'a> ReadAhead<'a> {
     }
 }
 
-/// What there is to know of each of these names.
-fn look_at(dir: &HostDir, names: &[HostName]) -> Vec<io::Result<HostFound>> {
+/// Entries in a listing.
+fn count(listing: &Result<Listing, TreeError>) -> usize {
+    let entries = listing.as_ref().map(|listing| &listing.entries);
+    entries.map_or(0, Vec::len)
+}
+
+/// What there is to know of the names at these places.
+fn look_at(dir: &HostDir, names: &HostNames, places: &[usize]) -> Vec<io::Result<HostFound>> {
     // On many disks they lie in this order.
-    let mut order: Vec<_> = names.iter().map(|name| name.inode).zip(0_usize..).collect();
+    let inodes = places.iter().map(|place| names.at(*place).inode);
+    let mut order: Vec<_> = inodes.zip(0_usize..).collect();
     order.sort_unstable();
     let look = |order: &[(u64, usize)]| -> Vec<_> {
-        let places = order.iter().map(|(_, place)| *place);
-        places
-            .map(|place| (place, dir.look(&names[place])))
+        let order = order.iter();
+        order
+            .map(|(_, index)| (*index, dir.look(names.at(places[*index]))))
             .collect()
     };
-    let mut found: Vec<_> = names.iter().map(|_| None).collect();
+    let mut found: Vec<_> = places.iter().map(|_| None).collect();
     // One directory may have more names than all others.
-    for (place, looked) in in_shares(&order, SHARE, HELPERS, look)
+    for (index, looked) in in_shares(&order, SHARE, HELPERS, look)
         .into_iter()
         .flatten()
     {
-        found[place] = Some(looked);
+        found[index] = Some(looked);
     }
     // Each was looked at.
     found.into_iter().flatten().collect()

@@ -41,6 +41,7 @@ impl Ext4Plan {
             map: MapBuilder::new(self.size()),
             directories: vec![0; self.geometry.division.groups as usize],
         };
+        builder.map.reserve(self.places.run_count());
         builder.resize();
         builder.journal();
         builder.orphan_file();

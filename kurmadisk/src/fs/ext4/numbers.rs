@@ -31,7 +31,8 @@ impl Numbers {
     pub fn new(tree: &Tree, adds_lost_found: bool) -> Self {
         let mut inodes = vec![0; tree.node_count()];
         let mut parents = HashMap::new();
-        let mut order = vec![Tree::ROOT];
+        let mut order = Vec::with_capacity(tree.node_count());
+        order.push(Tree::ROOT);
         inodes[Tree::ROOT.index()] = ROOT_INODE;
         let mut next = FIRST_INODE;
         let adds_lost_found = adds_lost_found && tree.child(Tree::ROOT, LOST_FOUND).is_none();

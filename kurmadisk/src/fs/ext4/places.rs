@@ -60,6 +60,11 @@ impl Place {
 }
 
 impl Places {
+    /// Runs of all contents.
+    pub fn run_count(&self) -> usize {
+        self.runs.len()
+    }
+
     pub fn runs(&self, place: &Place) -> &[BlockRun] {
         &self.runs[place.range()]
     }
@@ -142,6 +147,8 @@ impl Contents<'_> {
     pub fn place(&self, taken: &[Range<u64>], own: Own) -> Places {
         let mut placer = self.placer(taken);
         placer.places.nodes = vec![Place::default(); self.tree.node_count()];
+        // Most contents are in one piece, and lists of millions that grow leave holes in memory.
+        placer.places.runs.reserve(self.numbers.order.len());
         let mut whole = |blocks: u32| placer.content(std::iter::once(0..u64::from(blocks)));
         let (resize, journal) = (whole(own.resize), whole(own.journal));
         let orphan = whole(own.orphan_file);
