@@ -1,39 +1,54 @@
 //! Work on a list, shared by several threads.
 
 use std::num::NonZero;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Builder};
 
 /// What `work` makes of each `share` items (not zero) of a list, in the order of the list. The calling thread and
 /// others, as far as the host has them, take one share after the other: so many `threads` in all.
-pub fn in_shares<T: Sync, R: Send + Sync>(
+pub fn in_shares<T: Sync, R: Send>(
     items: &[T],
     share: usize,
     threads: NonZero<usize>,
     work: impl Fn(&[T]) -> R + Sync,
 ) -> Vec<R> {
-    let shares: Vec<_> = items
-        .chunks(share.max(1))
-        .map(|items| (items, OnceLock::new()))
-        .collect();
-    let next = AtomicUsize::new(0);
+    let shares: Vec<_> = items.chunks(share.max(1)).collect();
+    let mut made: Vec<_> = shares.iter().map(|_| None).collect();
+    fill_in_shares(&mut made, 1, threads, |number, places| {
+        let shares = shares[number..].iter();
+        for (place, share) in places.iter_mut().zip(shares) {
+            *place = Some(work(share));
+        }
+    });
+    // Each has its place.
+    made.into_iter().flatten().collect()
+}
+
+/// Has `work` done on each `share` items (not zero) of a list, where they are: it is told how many are before them.
+/// By threads as of [`in_shares`].
+pub fn fill_in_shares<T: Send>(
+    items: &mut [T],
+    share: usize,
+    threads: NonZero<usize>,
+    work: impl Fn(usize, &mut [T]) + Sync,
+) {
+    let share = share.max(1);
+    let helpers = threads.get().min(items.len().div_ceil(share));
+    let shares = Mutex::new(items.chunks_mut(share).enumerate());
     let take = || {
-        while let Some((items, made)) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
-            made.get_or_init(|| work(items));
+        // Nothing is called while it is held.
+        let next = || shares.lock().unwrap_or_else(PoisonError::into_inner).next();
+        while let Some((number, items)) = next() {
+            work(number * share, items);
         }
     };
-    let helpers = threads.get().min(shares.len()).saturating_sub(1);
     thread::scope(|scope| {
-        for _ in 0..helpers {
+        for _ in 1..helpers {
             // Without helpers the calling thread does it all.
             let _ = Builder::new().spawn_scoped(scope, take);
         }
         take();
     });
-    let made = shares.into_iter();
-    made.map(|(items, made)| made.into_inner().unwrap_or_else(|| work(items)))
-        .collect()
 }
 
 /// What both give: `other` is called by another thread if the host has one, while `own` is called by this one.
@@ -55,6 +70,8 @@ pub fn beside<A: Send, B>(other: impl Fn() -> A + Sync, own: impl FnOnce() -> B)
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -71,6 +88,14 @@ mod tests {
             assert_eq!(made.len(), items.chunks(share.max(1)).len());
             assert_eq!(calls.load(Ordering::Relaxed), made.len());
             assert_eq!(made.concat(), items);
+            let mut filled = vec![0; items.len()];
+            fill_in_shares(&mut filled, share, threads, |before, places| {
+                let items = &items[before..before + places.len()];
+                for (place, item) in places.iter_mut().zip(items) {
+                    *place += item;
+                }
+            });
+            assert_eq!(filled, items);
         }
         assert_eq!(beside(|| items.len(), || items[5]), (1000, 5));
         let none: Vec<()> = in_shares(&items[..0], 3, NonZero::<usize>::MIN, |_| ());

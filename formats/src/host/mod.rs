@@ -179,6 +179,16 @@ impl HostNames {
     }
 }
 
+impl<'n> FromIterator<HostName<'n>> for HostNames {
+    fn from_iter<I: IntoIterator<Item = HostName<'n>>>(names: I) -> Self {
+        let mut all = Self::default();
+        for name in names {
+            all.push(name);
+        }
+        all
+    }
+}
+
 /// All that the host tells of a name but its content.
 #[derive(Clone, Debug)]
 pub struct HostFound {

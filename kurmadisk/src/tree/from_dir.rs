@@ -96,8 +96,7 @@ struct Scan {
 impl Scan {
     fn directory(&mut self, dir: &PendingDir, listing: Listing) -> Result<(), TreeError> {
         let stored = self.store.add_dir(dir.host.clone());
-        for listed in listing.entries {
-            let name = listing.names.at(listed.place).name;
+        listing.each(|name, listed| {
             let node = self.entry(dir.node, stored, name, listed.found);
             let node = node.map_err(|source| TreeError::At {
                 path: dir.host.join(name),
@@ -107,7 +106,8 @@ impl Scan {
                 let host = dir.host.join(name);
                 self.pending.push(PendingDir { node, number, host });
             }
-        }
+            Ok(())
+        })?;
         if let NodeKind::Directory(entries) = &mut self.tree.nodes[dir.node.index()].kind {
             entries.shrink_to_fit();
         }

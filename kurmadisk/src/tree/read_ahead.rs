@@ -4,14 +4,16 @@
 //! for a disk. The tree is put together by one thread in one order, so it does not depend on who read what.
 
 use std::collections::HashMap;
-use std::io;
+use std::ffi::OsStr;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, Scope};
 
-use kurmadisk_formats::host::{HostAttributes, HostDir, HostFound, HostKind, HostNames, HostStat};
-use kurmadisk_formats::shares::in_shares;
+use kurmadisk_formats::host::{
+    HostAttributes, HostDir, HostFound, HostKind, HostName, HostNames, HostStat,
+};
+use kurmadisk_formats::shares::fill_in_shares;
 
 use super::edit::join;
 use super::from_dir::{Skip, read_error};
@@ -20,9 +22,7 @@ use super::{FileFlags, Metadata, Timestamp, TreeError};
 /// Threads beside the one that puts the tree together.
 const READERS: usize = 3;
 
-/// Names of one directory that are looked at together, so that memory is bounded; those that one of several threads
-/// looks at, and how many do.
-const PIECE: usize = 16_384;
+/// Names of one directory that one of several threads looks at, and how many threads do.
 const SHARE: usize = 4096;
 const HELPERS: NonZero<usize> = NonZero::new(READERS).expect("it is not zero");
 
@@ -35,8 +35,6 @@ pub(super) struct DirNumber(usize);
 
 /// An entry of a directory.
 pub(super) struct Listed {
-    /// Where its name is among the directory's.
-    pub(super) place: usize,
     pub(super) found: Result<HostFound, TreeError>,
     /// Its number among those that are to be read, if it is a directory.
     pub(super) directory: Option<DirNumber>,
@@ -49,11 +47,29 @@ impl Listed {
     }
 }
 
-/// What a directory has.
+/// What a directory has, in the order of the names' bytes, without those that are skipped.
 pub(super) struct Listing {
-    pub(super) names: HostNames,
-    /// In the order of their names' bytes, without those that are skipped.
-    pub(super) entries: Vec<Listed>,
+    names: HostNames,
+    /// All of them are there.
+    entries: Vec<Option<Listed>>,
+}
+
+impl Listing {
+    fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Hands each entry over, with its name.
+    pub(super) fn each(
+        self,
+        mut take: impl FnMut(&OsStr, Listed) -> Result<(), TreeError>,
+    ) -> Result<(), TreeError> {
+        let names = self.names.iter();
+        for (name, listed) in names.zip(self.entries.into_iter().flatten()) {
+            take(name.name, listed)?;
+        }
+        Ok(())
+    }
 }
 
 /// A directory to be read.
@@ -210,9 +226,9 @@ impl<'a> ReadAhead<'a> {
     fn read(&self, dir: &Waiting) -> Result<Listing, TreeError> {
         let mut listing = self.look(dir)?;
         let mut state = self.lock();
-        let entries = listing.entries.iter_mut();
-        for listed in entries.filter(|listed| listed.is_directory()) {
-            let name = listing.names.at(listed.place).name;
+        let entries = listing.entries.iter_mut().flatten().enumerate();
+        for (index, listed) in entries.filter(|(_, listed)| listed.is_directory()) {
+            let name = listing.names.at(index).name;
             let number = DirNumber(state.numbered);
             state.numbered += 1;
             listed.directory = Some(number);
@@ -232,30 +248,29 @@ impl<'a> ReadAhead<'a> {
     fn look(&self, dir: &Waiting) -> Result<Listing, TreeError> {
         let error = |source| read_error(&dir.host, source);
         let open = HostDir::open(&dir.host).map_err(error)?;
-        let names = open.names().map_err(error)?;
+        let names = self.wanted(dir, &open.names().map_err(error)?);
+        let mut entries: Vec<_> = names.iter().map(|_| None).collect();
+        // One directory may have more names than all others.
+        fill_in_shares(&mut entries, SHARE, HELPERS, |before, entries| {
+            look_at(dir, &open, |index| names.at(before + index), entries);
+        });
+        Ok(Listing { names, entries })
+    }
+
+    /// The names that are not skipped, in the order of their bytes.
+    fn wanted(&self, dir: &Waiting, names: &HostNames) -> HostNames {
         let mut path = join(&dir.path, b"");
         let own = path.len();
-        let mut places: Vec<_> = (0..names.len()).collect();
-        places.retain(|place| {
-            let name = names.at(*place);
-            path.truncate(own);
-            path.extend_from_slice(name.name.as_encoded_bytes());
-            !(self.skip)(&path, name.kind == HostKind::Directory)
-        });
-        places.sort_unstable_by_key(|place| names.at(*place).name.as_encoded_bytes());
-        let mut entries = Vec::with_capacity(places.len());
-        for piece in places.chunks(PIECE) {
-            let found = look_at(&open, &names, piece);
-            entries.extend(piece.iter().zip(found).map(|(place, found)| Listed {
-                place: *place,
-                found: found.map_err(|source| {
-                    let name = names.at(*place).name;
-                    read_error(&dir.host.join(name), source)
-                }),
-                directory: None,
-            }));
-        }
-        Ok(Listing { names, entries })
+        let mut wanted: Vec<_> = names
+            .iter()
+            .filter(|name| {
+                path.truncate(own);
+                path.extend_from_slice(name.name.as_encoded_bytes());
+                !(self.skip)(&path, name.kind == HostKind::Directory)
+            })
+            .collect();
+        wanted.sort_unstable_by_key(|name| name.name.as_encoded_bytes());
+        wanted.into_iter().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -266,32 +281,29 @@ impl<'a> ReadAhead<'a> {
 
 /// Entries in a listing.
 fn count(listing: &Result<Listing, TreeError>) -> usize {
-    let entries = listing.as_ref().map(|listing| &listing.entries);
-    entries.map_or(0, Vec::len)
+    listing.as_ref().map_or(0, Listing::len)
 }
 
-/// What there is to know of the names at these places.
-fn look_at(dir: &HostDir, names: &HostNames, places: &[usize]) -> Vec<io::Result<HostFound>> {
+/// Fills in the entries of these names.
+fn look_at<'n>(
+    dir: &Waiting,
+    open: &HostDir,
+    name: impl Fn(usize) -> HostName<'n>,
+    entries: &mut [Option<Listed>],
+) {
+    let mut order: Vec<_> = (0..entries.len())
+        .map(|index| (name(index).inode, index))
+        .collect();
     // On many disks they lie in this order.
-    let inodes = places.iter().map(|place| names.at(*place).inode);
-    let mut order: Vec<_> = inodes.zip(0_usize..).collect();
     order.sort_unstable();
-    let look = |order: &[(u64, usize)]| -> Vec<_> {
-        let order = order.iter();
-        order
-            .map(|(_, index)| (*index, dir.look(names.at(places[*index]))))
-            .collect()
-    };
-    let mut found: Vec<_> = places.iter().map(|_| None).collect();
-    // One directory may have more names than all others.
-    for (index, looked) in in_shares(&order, SHARE, HELPERS, look)
-        .into_iter()
-        .flatten()
-    {
-        found[index] = Some(looked);
+    for (_, index) in order {
+        let name = name(index);
+        let found = open.look(name);
+        entries[index] = Some(Listed {
+            found: found.map_err(|source| read_error(&dir.host.join(name.name), source)),
+            directory: None,
+        });
     }
-    // Each was looked at.
-    found.into_iter().flatten().collect()
 }
 
 fn wait<'g>(condition: &Condvar, state: MutexGuard<'g, State>) -> MutexGuard<'g, State> {

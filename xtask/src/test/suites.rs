@@ -47,7 +47,9 @@ const BY_CARGO: [(&str, &[&str]); 2] = [
         &[
             "test",
             "--package=kurmadisk-formats",
-            "--features=libdeflate",
+            // It has no tests here, but what it asks of others' packages: so they are those of all other tests.
+            "--package=kurmadisk-cli",
+            "--features=kurmadisk-formats/libdeflate",
             "--lib",
             "--test=suite",
             "--no-fail-fast",
