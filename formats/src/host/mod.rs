@@ -135,7 +135,7 @@ impl HostName<'_> {
     }
 }
 
-/// The names in a directory of the host, in its order, without `.` and `..`.
+/// Names in a directory of the host, one behind the other in memory: there may be millions.
 #[derive(Debug, Default)]
 pub struct HostNames {
     names: Names,
