@@ -252,7 +252,7 @@ impl Cuts {
 #[test]
 fn power_cuts_while_a_slot_is_installed_leave_a_bootable_disk() {
     let mut cuts = Cuts::new(Firmware::Bios);
-    for _ in 0..2 {
+    for _ in 0..3 {
         cuts.cut(Some("A installs"), 1_500);
         // A runs again, though the cut may have come when all was done.
         cuts.bench.give_up_b();
