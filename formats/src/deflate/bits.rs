@@ -1,5 +1,20 @@
 //! Bits in the order of deflate: the lowest of a byte first (3.1.1).
 
+/// Bits that are written together, and how many.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Piece {
+    pub bits: u32,
+    pub count: u32,
+}
+
+impl Piece {
+    /// The lowest `count` bits; the others must be zero.
+    pub(super) fn new(bits: impl Into<u32>, count: u32) -> Self {
+        let bits = bits.into();
+        Self { bits, count }
+    }
+}
+
 /// Writes bits into a slice.
 ///
 /// Who writes asks for [`room`](Self::room) first: without it, this panics.
@@ -31,23 +46,28 @@ impl<'a> Bits<'a> {
         self.count.wrapping_neg() % 8
     }
 
-    /// Appends the lowest `count` bits; the others must be zero. No more than 56 go between two calls of
-    /// [`flush`](Self::flush).
+    /// Appends bits. No more than 56 go between two calls of [`flush`](Self::flush).
     #[inline]
-    pub(super) fn put(&mut self, bits: impl Into<u64>, count: impl Into<u32>) {
-        self.held |= bits.into() << self.count;
-        self.count += count.into();
+    pub(super) fn put(&mut self, piece: Piece) {
+        self.held |= u64::from(piece.bits) << self.count;
+        self.count += piece.count;
+    }
+
+    /// Appends a number of so many bits.
+    pub(super) fn put_number(&mut self, number: usize, count: u32) {
+        self.held |= (number as u64) << self.count;
+        self.count += count;
     }
 
     /// Writes all whole bytes; less than eight bits are held then. What lies behind them in the slice may change.
     #[inline]
     pub(super) fn flush(&mut self) {
         let whole = (self.count / 8) as usize;
-        let bytes = self.held.to_le_bytes();
-        if let Some(place) = self.out[self.at..].first_chunk_mut() {
-            *place = bytes;
+        let rest = &mut self.out[self.at..];
+        if let Some(place) = rest.first_chunk_mut() {
+            *place = self.held.to_le_bytes();
         } else {
-            self.out[self.at..self.at + whole].copy_from_slice(&bytes[..whole]);
+            write_last(self.held, &mut rest[..whole]);
         }
         self.at += whole;
         self.held >>= self.count / 8 * 8;
@@ -63,8 +83,15 @@ impl<'a> Bits<'a> {
 
     /// Fills the last byte with zeros; how many bytes there are.
     pub(super) fn finish(mut self) -> usize {
-        self.put(0_u64, self.to_byte());
+        self.put(Piece::new(0_u8, self.to_byte()));
         self.flush();
         self.at
     }
+}
+
+/// Writes some of the bytes that are held, where no more have room. By itself, so that the writer stays in registers.
+#[cold]
+fn write_last(held: u64, place: &mut [u8]) {
+    let len = place.len();
+    place.copy_from_slice(&held.to_le_bytes()[..len]);
 }

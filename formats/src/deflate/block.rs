@@ -1,6 +1,6 @@
 //! A block in the making: literals and matches, and the shortest way to write them.
 
-use super::bits::Bits;
+use super::bits::{Bits, Piece};
 use super::finder::{LONGEST, MOST, Match};
 use super::header::Header;
 use super::huffman::Codes;
@@ -11,10 +11,15 @@ pub(super) const SYMBOLS: usize = 288;
 /// Distances (3.2.5).
 pub(super) const DISTANCES: usize = 30;
 
+pub(super) const LITERALS: usize = 256;
 const END: usize = 256;
 
-/// The longest code of a literal, a length or a distance (3.2.7).
+
+/// The longest code of a distance (3.2.7).
 const MOST_BITS: u8 = 15;
+
+/// The longest code of a literal or a length; one bit less than there may be, so that four literals can be written at once.
+const MOST_SYMBOL_BITS: u8 = 14;
 
 /// Bits before any block: whether it is the last, and its kind (3.2.3).
 const BEFORE: usize = 3;
@@ -31,18 +36,18 @@ const BEFORE_STORED: usize = BEFORE + 7 + 32;
 struct Slot {
     symbol: usize,
     count: u32,
-    bits: usize,
+    bits: u32,
 }
 
 impl Slot {
     /// Of a length from 3 on.
     #[inline]
-    fn of_length(len: usize) -> Self {
-        let n = len - 3;
+    fn of_length(len: u16) -> Self {
+        let n = u32::from(len) - 3;
         // Eight symbols for themselves, then four for each power of two; the longest has one for itself again.
         let count = (n | 4).ilog2() - 2;
-        let symbol = END + 1 + 4 * count as usize + (n >> count);
-        let (symbol, count) = if len == LONGEST {
+        let symbol = END + 1 + (4 * count + (n >> count)) as usize;
+        let (symbol, count) = if usize::from(len) == LONGEST {
             (END + 29, 0)
         } else {
             (symbol, count)
@@ -52,15 +57,24 @@ impl Slot {
 
     /// Of a distance from 1 on.
     #[inline]
-    fn of_distance(distance: usize) -> Self {
-        let n = distance - 1;
+    fn of_distance(distance: u16) -> Self {
+        let n = u32::from(distance) - 1;
         // Four symbols for themselves, then two for each power of two.
         let count = (n | 2).ilog2() - 1;
-        Self::with(2 * count as usize + (n >> count), count, n)
+        Self::with((2 * count + (n >> count)) as usize, count, n)
+    }
+
+    /// Its bits behind its symbol's code.
+    #[inline]
+    fn behind(self, code: Piece) -> Piece {
+        Piece {
+            bits: code.bits | self.bits << code.count,
+            count: code.count + self.count,
+        }
     }
 
     #[inline]
-    fn with(symbol: usize, count: u32, number: usize) -> Self {
+    fn with(symbol: usize, count: u32, number: u32) -> Self {
         let bits = number & ((1 << count) - 1);
         Self {
             symbol,
@@ -89,10 +103,60 @@ impl Book {
     }
 }
 
+/// A match, and how many literals are before it.
+#[derive(Clone, Copy)]
+struct Sequence {
+    literals: usize,
+    found: Match,
+}
+
+/// What is written for the literals and matches of a block: codes, and what follows those of lengths and distances.
+struct Pieces {
+    literals: [Piece; LITERALS],
+    /// By length; the end for none.
+    lengths: [Piece; LONGEST + 1],
+    /// By their symbols, for which bits are to follow.
+    distances: [Piece; DISTANCES],
+}
+
+impl Pieces {
+    fn of(book: &Book) -> Self {
+        let mut lengths = [book.symbols.piece(END); LONGEST + 1];
+        for (len, place) in (0..).zip(&mut lengths).skip(3) {
+            let slot = Slot::of_length(len);
+            *place = slot.behind(book.symbols.piece(slot.symbol));
+        }
+        Self {
+            literals: std::array::from_fn(|literal| book.symbols.piece(literal)),
+            lengths,
+            distances: std::array::from_fn(|symbol| book.distances.piece(symbol)),
+        }
+    }
+
+    #[inline]
+    fn put_literals(&self, literals: &[u8], out: &mut Bits<'_>) {
+        let (fours, rest) = literals.as_chunks::<4>();
+        for four in fours {
+            for literal in four {
+                out.put(self.literals[usize::from(*literal)]);
+            }
+            out.flush();
+        }
+        for literal in rest {
+            out.put(self.literals[usize::from(*literal)]);
+        }
+        out.flush();
+    }
+}
+
 /// Literals and matches, and how often each symbol occurs.
 pub(super) struct Block {
-    /// A literal's byte, or a match's distance with its length in the upper half.
-    tokens: Vec<u32>,
+    /// Where it begins in the data.
+    start: usize,
+    sequences: Vec<Sequence>,
+    /// Where the last match ends, and how many bytes all have: the others are literals.
+    matched_to: usize,
+    matched: usize,
     symbols: [u32; SYMBOLS],
     distances: [u32; DISTANCES],
     split: Split,
@@ -102,7 +166,10 @@ pub(super) struct Block {
 impl Block {
     pub(super) fn new() -> Self {
         Self {
-            tokens: Vec::with_capacity(MOST),
+            start: 0,
+            sequences: Vec::with_capacity(MOST / 3),
+            matched_to: 0,
+            matched: 0,
             symbols: [0; SYMBOLS],
             distances: [0; DISTANCES],
             split: Split::default(),
@@ -110,67 +177,81 @@ impl Block {
         }
     }
 
-    #[inline]
-    pub(super) fn literal(&mut self, byte: u8) {
-        self.tokens.push(byte.into());
-        self.split.literal(byte);
-        self.symbols[usize::from(byte)] += 1;
-    }
-
-    #[inline]
-    pub(super) fn found(&mut self, found: Match) {
-        let token = u32::from(found.len) << 16 | u32::from(found.distance);
-        self.tokens.push(token);
-        self.split.found(found.len);
-        self.symbols[Slot::of_length(found.len.into()).symbol] += 1;
-        self.distances[Slot::of_distance(found.distance.into()).symbol] += 1;
-    }
-
-    /// How often each byte is a literal.
-    pub(super) fn literals(&self) -> &[u32] {
-        &self.symbols[..END]
-    }
-
-    /// Whether the block should end, which has `len` bytes while `rest` follow.
-    #[inline]
-    pub(super) fn is_due(&mut self, len: usize, rest: usize) -> bool {
-        self.split.is_due(self.tokens.len(), len, rest)
-    }
-
-    /// Forgets all.
-    pub(super) fn clear(&mut self) {
-        self.tokens.clear();
+    /// Forgets all, and begins at `start`.
+    pub(super) fn begin(&mut self, start: usize) {
+        self.start = start;
+        self.sequences.clear();
+        self.matched_to = start;
+        self.matched = 0;
         self.symbols.fill(0);
         self.distances.fill(0);
         self.split = Split::default();
     }
 
-    /// Writes the block, which stands for `data`, in the shortest way; nothing if it has no room.
-    pub(super) fn write(&mut self, data: &[u8], last: bool, out: &mut Bits<'_>) -> Option<()> {
+    #[inline]
+    pub(super) fn literal(&mut self, byte: u8) {
+        self.symbols[usize::from(byte)] += 1;
+    }
+
+    /// A match at `at`, before which all behind the last one were literals.
+    #[inline]
+    pub(super) fn found(&mut self, at: usize, found: Match) {
+        let len = usize::from(found.len);
+        let literals = at - self.matched_to;
+        self.sequences.push(Sequence { literals, found });
+        self.matched_to = at + len;
+        self.matched += len;
+        self.symbols[Slot::of_length(found.len).symbol] += 1;
+        self.distances[Slot::of_distance(found.distance).symbol] += 1;
+    }
+
+    /// How often each byte is a literal.
+    pub(super) fn literals(&self) -> &[u32] {
+        &self.symbols[..LITERALS]
+    }
+
+    /// Whether the block should end at `at`, with `rest` bytes behind.
+    #[inline]
+    pub(super) fn is_due(&mut self, at: usize, rest: usize) -> bool {
+        let len = at - self.start;
+        let tokens = len - self.matched + self.sequences.len();
+        self.split.is_due(tokens, &self.symbols, len, rest)
+    }
+
+    /// Writes the block, up to the `end` in the data, in the shortest way, if it has room. The writer goes in and out,
+    /// so that it may be held in registers.
+    pub(super) fn write<'a>(
+        &mut self,
+        data: &[u8],
+        end: usize,
+        mut out: Bits<'a>,
+    ) -> Option<Bits<'a>> {
+        let last = end == data.len();
+        let data = &data[self.start..end];
         self.symbols[END] = 1;
         let own = Book {
-            symbols: Codes::of(&self.symbols, MOST_BITS),
+            symbols: Codes::of(&self.symbols, MOST_SYMBOL_BITS),
             distances: Codes::of(&self.distances, MOST_BITS),
         };
         let header = Header::new(&own);
         let fixed = BEFORE + self.cost(&self.fixed);
         let dynamic = BEFORE + header.cost() + self.cost(&own);
         if stored_cost(data) < fixed.min(dynamic) {
-            return store(data, last, out);
+            store(data, last, &mut out)?;
+            return Some(out);
         }
         if out.room() < fixed.min(dynamic) {
             return None;
         }
-        out.put(last, 1_u32);
+        out.put(Piece::new(last, 1));
         if dynamic < fixed {
-            out.put(DYNAMIC, 2_u32);
-            header.write(out);
-            self.put(&own, out);
+            out.put(Piece::new(DYNAMIC, 2));
+            header.write(&mut out);
+            Some(self.put(data, &own, out))
         } else {
-            out.put(FIXED, 2_u32);
-            self.put(&self.fixed, out);
+            out.put(Piece::new(FIXED, 2));
+            Some(self.put(data, &self.fixed, out))
         }
-        Some(())
     }
 
     /// Bits of all tokens and of the end.
@@ -184,35 +265,27 @@ impl Block {
         symbols + lengths.chain(distances).sum::<usize>()
     }
 
-    /// Writes all tokens, and the end.
-    fn put(&self, book: &Book, out: &mut Bits<'_>) {
-        let mut lengths = [(0, 0); LONGEST + 1];
-        for (len, place) in lengths.iter_mut().enumerate().skip(3) {
-            let slot = Slot::of_length(len);
-            let count = u32::from(book.symbols.lens[slot.symbol]);
-            let bits = u64::from(book.symbols.bits[slot.symbol]) | (slot.bits as u64) << count;
-            *place = (bits, count + slot.count);
-        }
-        for token in &self.tokens {
-            let [low, high, len, more] = token.to_le_bytes();
-            let len = usize::from(u16::from_le_bytes([len, more]));
-            if len == 0 {
-                let byte = usize::from(low);
-                out.put(book.symbols.bits[byte], book.symbols.lens[byte]);
-            } else {
-                let (bits, count) = lengths[len];
-                out.put(bits, count);
-                let slot = Slot::of_distance(u16::from_le_bytes([low, high]).into());
-                out.put(
-                    book.distances.bits[slot.symbol],
-                    book.distances.lens[slot.symbol],
-                );
-                out.put(slot.bits as u64, slot.count);
+    /// Writes all literals, which are those of `data`, and matches, and the end.
+    fn put<'a>(&self, data: &[u8], book: &Book, mut out: Bits<'a>) -> Bits<'a> {
+        let pieces = Pieces::of(book);
+        let mut rest = data;
+        let end = Sequence {
+            literals: data.len() - (self.matched_to - self.start),
+            found: Match::NONE,
+        };
+        for Sequence { literals, found } in self.sequences.iter().chain([&end]) {
+            let (before, behind) = rest.split_at(*literals);
+            pieces.put_literals(before, &mut out);
+            let len = usize::from(found.len);
+            rest = &behind[len..];
+            out.put(pieces.lengths[len]);
+            if found.distance > 0 {
+                let slot = Slot::of_distance(found.distance);
+                out.put(slot.behind(pieces.distances[slot.symbol]));
             }
             out.flush();
         }
-        out.put(book.symbols.bits[END], book.symbols.lens[END]);
-        out.flush();
+        out
     }
 }
 
@@ -230,12 +303,12 @@ pub(super) fn store(data: &[u8], last: bool, out: &mut Bits<'_>) -> Option<()> {
     loop {
         let (piece, behind) = rest.split_at(rest.len().min(MOST_STORED));
         rest = behind;
-        out.put(last && rest.is_empty(), 1_u32);
-        out.put(STORED, 2_u32);
-        out.put(0_u8, out.to_byte());
+        out.put(Piece::new(last && rest.is_empty(), 1));
+        out.put(Piece::new(STORED, 2));
+        out.put(Piece::new(0_u8, out.to_byte()));
         let len = u16::try_from(piece.len()).unwrap_or(u16::MAX);
-        out.put(len, 16_u32);
-        out.put(!len, 16_u32);
+        out.put(Piece::new(len, 16));
+        out.put(Piece::new(!len, 16));
         out.bytes(piece);
         if rest.is_empty() {
             return Some(());
@@ -248,31 +321,31 @@ mod tests {
     use super::*;
 
     /// The least length of each symbol from 257 on, from the table of 3.2.5.
-    const LENGTHS: [usize; 29] = [
+    const LEAST_LENGTHS: [u16; 29] = [
         3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115,
         131, 163, 195, 227, 258,
     ];
 
     /// The least distance of each symbol, from the table of 3.2.5.
-    const LEAST: [usize; DISTANCES] = [
+    const LEAST_DISTANCES: [u16; DISTANCES] = [
         1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537,
         2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577,
     ];
 
     #[test]
     fn lengths_and_distances_are_those_of_the_specification() {
-        for len in 3..=LONGEST {
+        for len in 3..=258 {
             let slot = Slot::of_length(len);
-            let symbol = LENGTHS.partition_point(|least| *least <= len) - 1;
+            let symbol = LEAST_LENGTHS.partition_point(|least| *least <= len) - 1;
             assert_eq!(slot.symbol, 257 + symbol, "{len}");
-            assert_eq!(slot.bits, len - LENGTHS[symbol]);
+            assert_eq!(slot.bits, u32::from(len - LEAST_LENGTHS[symbol]));
             assert_eq!(slot.count as usize, (symbol % 28).saturating_sub(4) / 4);
         }
         for distance in 1..=32_768 {
             let slot = Slot::of_distance(distance);
-            let symbol = LEAST.partition_point(|least| *least <= distance) - 1;
+            let symbol = LEAST_DISTANCES.partition_point(|least| *least <= distance) - 1;
             assert_eq!(slot.symbol, symbol, "{distance}");
-            assert_eq!(slot.bits, distance - LEAST[symbol]);
+            assert_eq!(slot.bits, u32::from(distance - LEAST_DISTANCES[symbol]));
             assert_eq!(slot.count as usize, symbol.saturating_sub(2) / 2);
         }
     }
@@ -280,28 +353,30 @@ mod tests {
     #[test]
     fn a_block_takes_what_it_costs() {
         let mut block = Block::new();
-        let mut place = [0; 4000];
+        let mut place = [0; 16_000];
+        let mut data = Vec::new();
         for n in 0..2000_u16 {
-            block.literal(n.to_le_bytes()[0]);
-            block.found(Match {
-                len: 3 + n % 256,
-                distance: 1 + n * 16,
-            });
+            for byte in &n.to_le_bytes().repeat(5)[..usize::from(n % 10)] {
+                block.literal(*byte);
+                data.push(*byte);
+            }
+            let len = 3 + n % 256;
+            let distance = 1 + n * 16;
+            block.found(data.len(), Match { len, distance });
+            data.resize(data.len() + usize::from(len), 0);
         }
         block.symbols[END] = 1;
         for book in [
             Book::fixed(),
             Book {
-                symbols: Codes::of(&block.symbols, MOST_BITS),
+                symbols: Codes::of(&block.symbols, MOST_SYMBOL_BITS),
                 distances: Codes::of(&block.distances, MOST_BITS),
             },
         ] {
             let mut out = Bits::new(&mut place);
             let room = out.room();
-            if block.cost(&book) < room {
-                block.put(&book, &mut out);
-                assert_eq!(room - out.room(), block.cost(&book));
-            }
+            out = block.put(&data, &book, out);
+            assert_eq!(room - out.room(), block.cost(&book));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Which matches are taken, and where blocks end.
 
+use std::ops::Range;
+
 use super::Encode;
 use super::bits::Bits;
 use super::block::Block;
@@ -10,6 +12,9 @@ const FAR: u16 = 8192;
 
 /// Bytes after which it is judged again how long matches must be.
 const AGAIN: usize = 10_000;
+
+/// Bytes between two judgements of where the block should end and whether it's time for the other.
+const STEP: usize = 256;
 
 /// How hard is tried.
 #[derive(Clone, Copy)]
@@ -60,11 +65,20 @@ impl Encoder {
         let mut least = least_at_first(&data[start..], depth);
         let mut again = start + AGAIN;
         let mut at = start;
-        while at < data.len() && !self.block.is_due(at - start, data.len() - at) {
+        while at < data.len() && !self.block.is_due(at, data.len() - at) {
             if at >= again {
-                least = least_match(self.block.literals(), depth);
+                least = least_so_far(self.block.literals(), depth);
                 again = at + (at - start);
             }
+            at = self.encode(data, at..data.len().min(at + STEP), least);
+        }
+        at
+    }
+
+    /// Encodes what begins in a range, with matches of `least` bytes at least; where the last of it ends.
+    fn encode(&mut self, data: &[u8], range: Range<usize>, least: u16) -> usize {
+        let mut at = range.start;
+        while at < range.end {
             let found = self.finder.longest(at, least - 1, self.level.effort);
             let found = found.filter(|found| found.len > 3 || found.distance <= FAR);
             if let Some(found) = found {
@@ -91,7 +105,7 @@ impl Encoder {
             at += ahead;
             found = better;
         }
-        self.block.found(found);
+        self.block.found(at, found);
         let end = at + usize::from(found.len);
         self.finder.skip(noted, end);
         end
@@ -127,11 +141,10 @@ impl Encode for Encoder {
         let mut out = Bits::new(place);
         let mut start = 0;
         loop {
-            self.block.clear();
+            self.block.begin(start);
             let end = self.fill(data, start);
-            let last = end == data.len();
-            self.block.write(&data[start..end], last, &mut out)?;
-            if last {
+            out = self.block.write(data, end, out)?;
+            if end == data.len() {
                 return Some(out.finish());
             }
             start = end;
@@ -149,20 +162,28 @@ fn is_better(next: Match, found: Match, ahead: usize) -> bool {
     saved > next.distance.ilog2() + if ahead == 1 { 2 } else { 6 }
 }
 
-/// The least length of matches that pays, where nothing was encoded yet.
+/// The least length of matches that pays, where nothing was encoded yet: by how many different bytes there are, however
+/// rare, as which of them will be literals is not known.
 fn least_at_first(data: &[u8], depth: u32) -> u16 {
-    let mut counts = [0; 256];
+    let mut occurs = [false; 256];
     for byte in &data[..data.len().min(4096)] {
-        counts[usize::from(*byte)] += 1;
+        occurs[usize::from(*byte)] = true;
     }
-    least_match(&counts, depth)
+    least_match(occurs.iter().filter(|occurs| **occurs).count(), depth)
 }
 
-/// The least length of matches that pays, by how often each byte is a literal: where there are few different ones,
-/// literals take few bits.
-fn least_match(literals: &[u32], depth: u32) -> u16 {
+/// The least length of matches that pays, by how often each byte is a literal. Those that hardly are don't count.
+fn least_so_far(literals: &[u32], depth: u32) -> u16 {
     let rare = literals.iter().sum::<u32>() / 1024;
-    let least = match literals.iter().filter(|count| **count > rare).count() {
+    least_match(
+        literals.iter().filter(|count| **count > rare).count(),
+        depth,
+    )
+}
+
+/// The least length of matches that pays where there are so many different literals: few take few bits.
+fn least_match(literals: usize, depth: u32) -> u16 {
+    let least = match literals {
         0..=5 => 9,
         6..=7 => 8,
         8..=9 => 7,

@@ -19,12 +19,22 @@ const WORD: usize = size_of::<u32>();
 const THREE_BITS: u32 = 15;
 const FOUR_BITS: u32 = 16;
 
+        // Multiplicative hashing: the upper bits of the product depend on all.
+        const FACTOR: u32 = 0x9E37_79B1;
+
 /// A string that was there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Match {
     pub len: u16,
     /// How far back.
     pub distance: u16,
+}
+
+impl Match {
+    pub(super) const NONE: Self = Self {
+        len: 0,
+        distance: 0,
+    };
 }
 
 /// How long to look for a match.
@@ -81,6 +91,8 @@ impl Finder {
 
     /// The longest match of a position, if it is longer than `than`, which is two at least. Takes note of the
     /// position: each is asked for once.
+    #[expect(clippy::inline_always, reason = "a call costs a tenth of the search")]
+    #[inline(always)]
     pub(super) fn longest(&mut self, at: usize, than: u16, effort: Effort) -> Option<Match> {
         let most = (self.len - at).min(LONGEST);
         if most < WORD {
@@ -91,22 +103,23 @@ impl Finder {
         let (three, four) = self.insert(here, word);
         // Positions up to here are too far back, or none.
         let floor = here.saturating_sub(self.window + 1);
-        let mut found = None;
+        if four > floor {
+            let chain = floor + 1..four + 1;
+            let found = self.follow(here, chain, than.into(), most, effort);
+            if found.is_some() {
+                return found;
+            }
+        }
         if than < 3 && three > floor && self.word(three, 0) << 8 == word << 8 {
             let distance = here - three;
-            found = Some(Match { len: 3, distance });
+            return Some(Match { len: 3, distance });
         }
-        if four > floor {
-            let than = if found.is_some() { 3 } else { than };
-            let chain = floor + 1..four + 1;
-            return self
-                .follow(here, chain, than.into(), most, effort)
-                .or(found);
-        }
-        found
+        None
     }
 
     /// The longest match among the positions of a chain, from the last back to the first, if it is longer than `than`.
+    #[expect(clippy::inline_always, reason = "a call costs a tenth of the search")]
+    #[inline(always)]
     fn follow(
         &self,
         here: u16,
@@ -149,21 +162,24 @@ impl Finder {
     pub(super) fn skip(&mut self, from: usize, to: usize) {
         for at in from..to.min(self.len.saturating_sub(WORD - 1)) {
             let here = low_half(at);
-            self.insert(here, self.word(here, 0));
+            self.insert_four(here, self.word(here, 0));
         }
     }
 
     /// Takes note of a position; where the same three bytes were last, or others with their hash, and the same four.
     #[inline]
     fn insert(&mut self, here: u16, word: u32) -> (u16, u16) {
-        // Multiplicative hashing: the upper bits of the product depend on all.
-        const FACTOR: u32 = 0x9E37_79B1;
         let three = (word << 8).wrapping_mul(FACTOR) >> (u32::BITS - THREE_BITS);
-        let four = word.wrapping_mul(FACTOR) >> (u32::BITS - FOUR_BITS);
         let three = std::mem::replace(&mut self.three[three as usize], here);
+        (three, self.insert_four(here, word))
+    }
+
+    #[inline]
+    fn insert_four(&mut self, here: u16, word: u32) -> u16 {
+        let four = word.wrapping_mul(FACTOR) >> (u32::BITS - FOUR_BITS);
         let four = std::mem::replace(&mut self.four[four as usize], here);
         self.before[usize::from(here)] = four;
-        (three, four)
+        four
     }
 
     /// Four bytes, so many behind a position. The types' limits say that they are there.

@@ -1,6 +1,6 @@
 //! How a block says its codes: by their lengths, in runs, with codes of their own (3.2.7).
 
-use super::bits::Bits;
+use super::bits::{Bits, Piece};
 use super::block::Book;
 use super::huffman::Codes;
 
@@ -73,18 +73,17 @@ impl Header {
     }
 
     pub(super) fn write(&self, out: &mut Bits<'_>) {
-        out.put((self.symbols - 257) as u64, 5_u32);
-        out.put((self.distances - 1) as u64, 5_u32);
-        out.put((self.lens - 4) as u64, 4_u32);
+        out.put_number(self.symbols - 257, 5);
+        out.put_number(self.distances - 1, 5);
+        out.put_number(self.lens - 4, 4);
         out.flush();
         for symbol in &ORDER[..self.lens] {
-            out.put(self.codes.lens[*symbol], 3_u32);
+            out.put(Piece::new(self.codes.lens[*symbol], 3));
             out.flush();
         }
         for run in &self.runs {
-            let symbol = usize::from(run.symbol);
-            out.put(self.codes.bits[symbol], self.codes.lens[symbol]);
-            out.put(run.bits as u64, run.count);
+            out.put(self.codes.piece(run.symbol.into()));
+            out.put_number(run.bits, run.count.into());
             out.flush();
         }
     }

@@ -1,7 +1,12 @@
 //! Huffman codes of limited length (3.2.2).
 
+use super::bits::Piece;
+
 /// Bits of the longest code.
 const LONGEST: usize = 15;
+
+/// Bits of a symbol's number.
+const SYMBOL_BITS: u32 = 9;
 
 /// The code of each of `N` symbols.
 pub(super) struct Codes<const N: usize> {
@@ -14,24 +19,27 @@ pub(super) struct Codes<const N: usize> {
 impl<const N: usize> Codes<N> {
     /// The shortest codes for symbols that occur so often, of `most` bits at most.
     ///
-    /// There are two at least, as some readers refuse less.
+    /// There are two at least, as some readers refuse less. No count is above 2^22.
     pub(super) fn of(counts: &[u32; N], most: u8) -> Self {
-        let mut used: Vec<(u32, usize)> = (counts.iter().copied().zip(0..))
-            .filter(|(count, _)| *count > 0)
-            .collect();
+        // Counts with their symbols behind them, as numbers are sorted faster than pairs.
+        let mut used: Vec<u32> = Vec::with_capacity(N);
+        used.extend((counts.iter().zip(0..)).filter_map(|(count, symbol)| {
+            (*count > 0).then_some(*count << SYMBOL_BITS | symbol)
+        }));
         used.sort_unstable();
+        let symbol = |used: &u32| (used & ((1 << SYMBOL_BITS) - 1)) as usize;
         let mut lens = [0; N];
         if used.len() < 2 {
-            let only = used.first().map_or(0, |(_, symbol)| *symbol);
+            let only = used.first().map_or(0, symbol);
             lens[only] = 1;
             lens[usize::from(only == 0)] = 1;
             return Self::from_lens(lens);
         }
-        let mut tree: Vec<u32> = used.iter().map(|(count, _)| *count).collect();
+        let mut tree: Vec<u32> = used.iter().map(|used| used >> SYMBOL_BITS).collect();
         depths(&mut tree);
         let of_len = lengths(&tree, most);
         // The most frequent symbol has the shortest code.
-        let mut symbols = used.iter().rev().map(|(_, symbol)| *symbol);
+        let mut symbols = used.iter().rev().map(symbol);
         for (len, count) in (1..=most).zip(of_len) {
             for symbol in symbols.by_ref().take(count as usize) {
                 lens[symbol] = len;
@@ -57,6 +65,14 @@ impl<const N: usize> Codes<N> {
             *code += 1;
         }
         Self { bits, lens }
+    }
+
+    /// The code of a symbol.
+    pub(super) fn piece(&self, symbol: usize) -> Piece {
+        Piece {
+            bits: self.bits[symbol].into(),
+            count: self.lens[symbol].into(),
+        }
     }
 
     /// Bits of all symbols that occur so often.

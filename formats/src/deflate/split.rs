@@ -2,8 +2,13 @@
 //!
 //! A block has codes of its own, which take some dozens of bytes; data that changes is worth others.
 
+use super::block::{LITERALS, SYMBOLS};
+
 /// Kinds of literals, and of matches.
 const KINDS: usize = 10;
+
+/// The symbol of matches of nine bytes; those of shorter ones are less (3.2.5).
+const LONG_MATCH: usize = 263;
 
 /// So many literals and matches are judged at a time.
 const JUDGED: usize = 512;
@@ -14,44 +19,36 @@ const LEAST: usize = 5000;
 /// Of so many bytes a block is long: it takes less difference to end it the longer it is.
 const LONG: usize = 4096;
 
-/// Counts of kinds in a block.
+/// Counts of kinds in a block, and of tokens, when it was judged last.
 #[derive(Default)]
 pub(super) struct Split {
     counts: [u32; KINDS],
-    /// The same of what was not judged yet.
-    new: [u32; KINDS],
-    /// Tokens that are judged.
-    judged: usize,
+    tokens: usize,
 }
 
 impl Split {
-    /// Counts a literal: its kind is told by its two upper bits, as of letters and numbers, and its lowest.
+    /// Whether the block of so many tokens should end, whose symbols occur so often, which has `len` bytes while `rest`
+    /// follow.
     #[inline]
-    pub(super) fn literal(&mut self, byte: u8) {
-        self.new[usize::from((byte >> 5) & 6 | byte & 1)] += 1;
+    pub(super) fn is_due(
+        &mut self,
+        tokens: usize,
+        symbols: &[u32; SYMBOLS],
+        len: usize,
+        rest: usize,
+    ) -> bool {
+        let ripe = tokens >= self.tokens + JUDGED && len >= LEAST && rest >= LEAST;
+        ripe && self.judge(tokens, kinds(symbols), len)
     }
 
-    /// Counts a match: its kind is whether it is long.
-    #[inline]
-    pub(super) fn found(&mut self, len: u16) {
-        self.new[8 + usize::from(len >= 9)] += 1;
-    }
-
-    /// Whether the block of so many tokens should end, which has `len` bytes while `rest` follow.
-    #[inline]
-    pub(super) fn is_due(&mut self, tokens: usize, len: usize, rest: usize) -> bool {
-        let ripe = tokens >= self.judged + JUDGED && len >= LEAST && rest >= LEAST;
-        ripe && self.judge(tokens, len)
-    }
-
-    fn judge(&mut self, tokens: usize, len: usize) -> bool {
-        let new = std::mem::take(&mut self.new);
-        let (before, count) = (self.judged as u64, (tokens - self.judged) as u64);
+    fn judge(&mut self, tokens: usize, counts: [u32; KINDS], len: usize) -> bool {
+        let (before, count) = (self.tokens as u64, (tokens - self.tokens) as u64);
         if before > 0 {
-            // Shares of the kinds, with both counts multiplied out.
-            let kinds = self.counts.iter().zip(&new);
-            let differ =
-                kinds.map(|(a, b)| (u64::from(*a) * count).abs_diff(u64::from(*b) * before));
+            // Shares of the kinds before and since, with both counts multiplied out.
+            let differ = self.counts.iter().zip(&counts).map(|(then, all)| {
+                let since = u64::from(all - then);
+                (u64::from(*then) * count).abs_diff(since * before)
+            });
             let mut limit = count * 2 / 5 * before;
             if len < 2 * LEAST {
                 limit += limit * (2 * LEAST - len) as u64 / (2 * LEAST) as u64;
@@ -60,10 +57,24 @@ impl Split {
                 return true;
             }
         }
-        for (all, new) in self.counts.iter_mut().zip(new) {
-            *all += new;
-        }
-        self.judged = tokens;
+        (self.counts, self.tokens) = (counts, tokens);
         false
     }
+}
+
+/// How often each kind occurs. That of a literal is told by its two upper bits, as of letters and numbers, and its lowest;
+/// that of a match by whether it is long.
+fn kinds(symbols: &[u32; SYMBOLS]) -> [u32; KINDS] {
+    let mut kinds = [0; KINDS];
+    let (literals, matches) = symbols.split_at(LITERALS);
+    for (kinds, literals) in kinds.chunks_exact_mut(2).zip(literals.chunks_exact(64)) {
+        for pair in literals.chunks_exact(2) {
+            kinds[0] += pair[0];
+            kinds[1] += pair[1];
+        }
+    }
+    let (short, long) = matches.split_at(LONG_MATCH - LITERALS);
+    kinds[8] = short.iter().sum();
+    kinds[9] = long.iter().sum();
+    kinds
 }
