@@ -14,7 +14,6 @@ pub(super) const DISTANCES: usize = 30;
 pub(super) const LITERALS: usize = 256;
 const END: usize = 256;
 
-
 /// The longest code of a distance (3.2.7).
 const MOST_BITS: u8 = 15;
 
@@ -353,7 +352,7 @@ mod tests {
     #[test]
     fn a_block_takes_what_it_costs() {
         let mut block = Block::new();
-        let mut place = [0; 16_000];
+        let mut place = [0; 32_000];
         let mut data = Vec::new();
         for n in 0..2000_u16 {
             for byte in &n.to_le_bytes().repeat(5)[..usize::from(n % 10)] {

@@ -80,8 +80,7 @@ impl Encoder {
         let mut at = range.start;
         while at < range.end {
             let found = self.finder.longest(at, least - 1, self.level.effort);
-            let found = found.filter(|found| found.len > 3 || found.distance <= FAR);
-            if let Some(found) = found {
+            if found.len > 3 || (found.len == 3 && found.distance <= FAR) {
                 at = self.take(data, at, found);
             } else {
                 self.block.literal(data[at]);
@@ -124,7 +123,7 @@ impl Encoder {
                 nice,
             };
             let next = self.finder.longest(at + ahead, found.len - 1, effort);
-            if let Some(next) = next.filter(|next| is_better(*next, found, ahead)) {
+            if is_better(next, found, ahead) {
                 return Some((ahead, next));
             }
         }

@@ -1,6 +1,7 @@
 //! Finding strings that were there before, by chains of the positions whose next four bytes have one hash.
 //!
-//! Three bytes are looked up too, where they were last alone: they are worth it only if they are near.
+//! Three bytes are looked up too, where they were last alone: they are worth it only if they are near. They are noted where
+//! something was looked for, but not within a match: that would cost more time than it saves room.
 
 use std::ops::Range;
 
@@ -19,8 +20,8 @@ const WORD: usize = size_of::<u32>();
 const THREE_BITS: u32 = 15;
 const FOUR_BITS: u32 = 16;
 
-        // Multiplicative hashing: the upper bits of the product depend on all.
-        const FACTOR: u32 = 0x9E37_79B1;
+/// Of multiplicative hashing: the upper bits of the product depend on all.
+const FACTOR: u32 = 0x9E37_79B1;
 
 /// A string that was there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,7 @@ pub(super) struct Match {
 }
 
 impl Match {
+    /// None: of all others the distance is one at least.
     pub(super) const NONE: Self = Self {
         len: 0,
         distance: 0,
@@ -54,7 +56,7 @@ pub(super) struct Finder {
     len: usize,
     /// As far back as matches may be.
     window: u16,
-    /// For each hash of three bytes its last position.
+    /// For each hash of three bytes the last position that was asked for.
     three: Box<[u16; 1 << THREE_BITS]>,
     /// For each hash of four bytes its last position.
     four: Box<[u16; 1 << FOUR_BITS]>,
@@ -89,32 +91,32 @@ impl Finder {
         &self.bytes[..self.len]
     }
 
-    /// The longest match of a position, if it is longer than `than`, which is two at least. Takes note of the
-    /// position: each is asked for once.
+    /// The longest match of a position, if it is longer than `than`, which is two at least; otherwise [`Match::NONE`].
+    /// Takes note of the position: each is asked for once.
     #[expect(clippy::inline_always, reason = "a call costs a tenth of the search")]
     #[inline(always)]
-    pub(super) fn longest(&mut self, at: usize, than: u16, effort: Effort) -> Option<Match> {
+    pub(super) fn longest(&mut self, at: usize, than: u16, effort: Effort) -> Match {
         let most = (self.len - at).min(LONGEST);
         if most < WORD {
-            return None;
+            return Match::NONE;
         }
         let here = low_half(at);
         let word = self.word(here, 0);
-        let (three, four) = self.insert(here, word);
+        let (three, four) = self.note(here, word);
         // Positions up to here are too far back, or none.
         let floor = here.saturating_sub(self.window + 1);
         if four > floor {
             let chain = floor + 1..four + 1;
             let found = self.follow(here, chain, than.into(), most, effort);
-            if found.is_some() {
+            if found.len > 0 {
                 return found;
             }
         }
         if than < 3 && three > floor && self.word(three, 0) << 8 == word << 8 {
             let distance = here - three;
-            return Some(Match { len: 3, distance });
+            return Match { len: 3, distance };
         }
-        None
+        Match::NONE
     }
 
     /// The longest match among the positions of a chain, from the last back to the first, if it is longer than `than`.
@@ -127,12 +129,9 @@ impl Finder {
         than: usize,
         most: usize,
         effort: Effort,
-    ) -> Option<Match> {
-        if most <= than {
-            return None;
-        }
+    ) -> Match {
         let word = self.word(here, 0);
-        let (mut len, mut found) = (than, None);
+        let (mut len, mut distance) = (than, 0);
         // A longer match has the same four bytes where the one before ended, and one more.
         let mut tail = low_byte(len.max(WORD - 1) - (WORD - 1));
         let mut tail_word = self.word(here, tail);
@@ -142,7 +141,7 @@ impl Finder {
             if self.word(there, tail) == tail_word && self.word(there, 0) == word {
                 let same = self.same(there.into(), here.into(), most);
                 if same > len {
-                    (len, found) = (same, Some(there));
+                    (len, distance) = (same, here - there);
                     if len >= effort.nice.min(most) {
                         break;
                     }
@@ -153,41 +152,34 @@ impl Finder {
             there = self.before[usize::from(there)];
             depth -= 1;
         }
-        let distance = here - found?;
+        if distance == 0 {
+            return Match::NONE;
+        }
         let len = low_half(len);
-        Some(Match { len, distance })
+        Match { len, distance }
     }
 
     /// Takes note of the positions of a range.
     pub(super) fn skip(&mut self, from: usize, to: usize) {
+        let (bytes, four, before) = (&*self.bytes, &mut *self.four, &mut *self.before);
         for at in from..to.min(self.len.saturating_sub(WORD - 1)) {
             let here = low_half(at);
-            self.insert_four(here, self.word(here, 0));
+            note_four(four, before, here, word_of(bytes, here, 0));
         }
     }
 
     /// Takes note of a position; where the same three bytes were last, or others with their hash, and the same four.
     #[inline]
-    fn insert(&mut self, here: u16, word: u32) -> (u16, u16) {
+    fn note(&mut self, here: u16, word: u32) -> (u16, u16) {
         let three = (word << 8).wrapping_mul(FACTOR) >> (u32::BITS - THREE_BITS);
         let three = std::mem::replace(&mut self.three[three as usize], here);
-        (three, self.insert_four(here, word))
+        let four = note_four(&mut self.four, &mut self.before, here, word);
+        (three, four)
     }
 
-    #[inline]
-    fn insert_four(&mut self, here: u16, word: u32) -> u16 {
-        let four = word.wrapping_mul(FACTOR) >> (u32::BITS - FOUR_BITS);
-        let four = std::mem::replace(&mut self.four[four as usize], here);
-        self.before[usize::from(here)] = four;
-        four
-    }
-
-    /// Four bytes, so many behind a position. The types' limits say that they are there.
     #[inline]
     fn word(&self, at: u16, behind: u8) -> u32 {
-        let at = usize::from(at) + usize::from(behind);
-        let bytes = &self.bytes;
-        u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+        word_of(&self.bytes, at, behind)
     }
 
     /// How many bytes are the same at two positions, of `most`; the first four are.
@@ -206,6 +198,27 @@ impl Finder {
         let rest = a_rest.iter().zip(b_rest);
         len + rest.take_while(|(a, b)| a == b).count()
     }
+}
+
+/// Takes note of a position by its four bytes; where the same were last, or others with their hash.
+#[inline]
+fn note_four(
+    four: &mut [u16; 1 << FOUR_BITS],
+    before: &mut [u16; MOST],
+    here: u16,
+    word: u32,
+) -> u16 {
+    let hash = word.wrapping_mul(FACTOR) >> (u32::BITS - FOUR_BITS);
+    let last = std::mem::replace(&mut four[hash as usize], here);
+    before[usize::from(here)] = last;
+    last
+}
+
+/// Four bytes, so many behind a position. The types' limits say that they are there.
+#[inline]
+fn word_of(bytes: &[u8; MOST + BEHIND], at: u16, behind: u8) -> u32 {
+    let at = usize::from(at) + usize::from(behind);
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
 /// Zeros.
@@ -251,7 +264,7 @@ mod tests {
     };
 
     /// What is found at `at`, when all before was noted.
-    fn found(window: usize, data: &[u8], at: usize, than: u16) -> Option<Match> {
+    fn found(window: usize, data: &[u8], at: usize, than: u16) -> Match {
         let mut finder = Finder::new(window);
         finder.load(data);
         finder.skip(0, at);
@@ -272,32 +285,40 @@ mod tests {
             len: 10,
             distance: 4900,
         };
-        assert_eq!(found(4900, &data, 5000, 9), Some(expected));
-        assert_eq!(found(4899, &data, 5000, 9), None);
-        assert_eq!(found(4900, &data, 5000, 10), None);
+        assert_eq!(found(4900, &data, 5000, 9), expected);
+        assert_eq!(found(4899, &data, 5000, 9), Match::NONE);
+        assert_eq!(found(4900, &data, 5000, 10), Match::NONE);
     }
 
     #[test]
     fn the_longest_is_found_and_not_beyond_the_end() {
         let data = b".abcd-abcdef-abcdefabcdefgabcd".repeat(30);
         let at = 30 * 29;
-        let whole = found(WINDOW, &data, at, 2).unwrap();
+        let whole = found(WINDOW, &data, at, 2);
         assert_eq!((whole.len, whole.distance % 30), (30, 0));
         let data = vec![b'x'; 1000];
-        let run = found(WINDOW, &data, 10, 2).unwrap();
+        let run = found(WINDOW, &data, 10, 2);
         assert_eq!((run.len.into(), run.distance), (LONGEST, 1));
-        assert_eq!(found(WINDOW, &data, 996, 2).unwrap().len, 4);
-        assert_eq!(found(WINDOW, &data, 997, 2), None);
+        assert_eq!(found(WINDOW, &data, 996, 2).len, 4);
+        assert_eq!(found(WINDOW, &data, 997, 2), Match::NONE);
     }
 
     #[test]
-    fn three_bytes_are_found_where_they_were_last() {
+    fn three_bytes_are_found_where_they_were_last_looked_for() {
         let data = b"?abc1abc2...abc3zzzz";
-        let expected = Match {
-            len: 3,
-            distance: 7,
+        let found = |before: &[usize], than| {
+            let mut finder = Finder::new(WINDOW);
+            finder.load(data);
+            for at in before {
+                finder.longest(*at, 2, EFFORT);
+            }
+            finder.skip(6, 12);
+            finder.longest(12, than, EFFORT)
         };
-        assert_eq!(found(WINDOW, data, 12, 2), Some(expected));
-        assert_eq!(found(WINDOW, data, 12, 3), None);
+        let three = |distance| Match { len: 3, distance };
+        assert_eq!(found(&[1, 5], 2), three(7));
+        assert_eq!(found(&[1], 2), three(11));
+        assert_eq!(found(&[], 2), Match::NONE);
+        assert_eq!(found(&[1, 5], 3), Match::NONE);
     }
 }

@@ -23,9 +23,11 @@ impl<const N: usize> Codes<N> {
     pub(super) fn of(counts: &[u32; N], most: u8) -> Self {
         // Counts with their symbols behind them, as numbers are sorted faster than pairs.
         let mut used: Vec<u32> = Vec::with_capacity(N);
-        used.extend((counts.iter().zip(0..)).filter_map(|(count, symbol)| {
-            (*count > 0).then_some(*count << SYMBOL_BITS | symbol)
-        }));
+        used.extend(
+            (counts.iter().zip(0..)).filter_map(|(count, symbol)| {
+                (*count > 0).then_some(*count << SYMBOL_BITS | symbol)
+            }),
+        );
         used.sort_unstable();
         let symbol = |used: &u32| (used & ((1 << SYMBOL_BITS) - 1)) as usize;
         let mut lens = [0; N];
