@@ -6,6 +6,9 @@
 /// Distinct hashes of [`is_incompressible`]'s second test are looked up in so many bits.
 const BITS: usize = 1 << 16;
 
+/// Bytes at the beginning that are looked at by themselves.
+const START: usize = 4096;
+
 /// Whether `data` is better stored than deflated, judged by two counts at memory speed. A wrong
 /// answer costs space or time, no more; equal data always has equal answers.
 pub(crate) fn is_incompressible(data: &[u8]) -> bool {
@@ -13,11 +16,15 @@ pub(crate) fn is_incompressible(data: &[u8]) -> bool {
 }
 
 /// Whether all 256 values of a byte are about equally frequent, as entropy coding gains nothing
-/// then.
-///
-/// The chance that two bytes of the data are the same is 1/256 for even ones and more for others;
-/// 8 % more still means less than a hundredth of a byte's information is saved.
+/// then. Most that isn't shows it where it begins.
 fn is_even(data: &[u8]) -> bool {
+    let start = &data[..data.len().min(START)];
+    repeated_bytes(start) < 150 && repeated_bytes(data) < 108
+}
+
+/// How often two bytes of the data are the same, in hundredths of how often they are by chance: 1/256 for even ones,
+/// and more for others. 8 % more still means that less than a hundredth of a byte's information is saved.
+fn repeated_bytes(data: &[u8]) -> u64 {
     // Four tables: equal neighbours don't wait for each other's count.
     let mut counts = [[0_u32; 256]; 4];
     for bytes in data.chunks_exact(4) {
@@ -30,7 +37,9 @@ fn is_even(data: &[u8]) -> bool {
         .map(|count: u64| count * count)
         .sum();
     let len = data.len() as u64;
-    pairs * 256 * 100 < len * len * 108
+    (pairs * 256 * 100)
+        .checked_div(len * len)
+        .unwrap_or(u64::MAX)
 }
 
 /// Whether strings of four bytes occur more than once, more often than by chance: values can be

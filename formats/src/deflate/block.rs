@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn a_block_takes_what_it_costs() {
         let mut block = Block::new();
-        let mut place = [0; 32_000];
+        let mut place = vec![0; 32_000];
         let mut data = Vec::new();
         for n in 0..2000_u16 {
             for byte in &n.to_le_bytes().repeat(5)[..usize::from(n % 10)] {

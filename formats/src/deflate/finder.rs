@@ -18,7 +18,8 @@ const BEHIND: usize = 256 + WORD;
 const WORD: usize = size_of::<u32>();
 
 const THREE_BITS: u32 = 15;
-const FOUR_BITS: u32 = 16;
+/// Two for each position: strings that share a hash are followed for nothing.
+const FOUR_BITS: u32 = 17;
 
 /// Of multiplicative hashing: the upper bits of the product depend on all.
 const FACTOR: u32 = 0x9E37_79B1;
