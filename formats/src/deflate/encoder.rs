@@ -13,7 +13,7 @@ const FAR: u16 = 8192;
 /// Bytes after which it is judged again how long matches must be.
 const AGAIN: usize = 10_000;
 
-/// Bytes between two judgements of where the block should end and whether it's time for the other.
+/// Bytes that are encoded before it is asked again whether the block should end.
 const STEP: usize = 256;
 
 /// How hard is tried.
