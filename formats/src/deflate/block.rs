@@ -217,14 +217,8 @@ impl Block {
         self.split.is_due(tokens, &self.symbols, len, rest)
     }
 
-    /// Writes the block, up to the `end` in the data, in the shortest way, if it has room. The writer goes in and out,
-    /// so that it may be held in registers.
-    pub(super) fn write<'a>(
-        &mut self,
-        data: &[u8],
-        end: usize,
-        mut out: Bits<'a>,
-    ) -> Option<Bits<'a>> {
+    /// Writes the block, up to the `end` in the data, in the shortest way; nothing if it has no room.
+    pub(super) fn write(&mut self, data: &[u8], end: usize, out: &mut Bits<'_>) -> Option<()> {
         let last = end == data.len();
         let data = &data[self.start..end];
         self.symbols[END] = 1;
@@ -236,8 +230,7 @@ impl Block {
         let fixed = BEFORE + self.cost(&self.fixed);
         let dynamic = BEFORE + header.cost() + self.cost(&own);
         if stored_cost(data) < fixed.min(dynamic) {
-            store(data, last, &mut out)?;
-            return Some(out);
+            return store(data, last, out);
         }
         if out.room() < fixed.min(dynamic) {
             return None;
@@ -245,12 +238,13 @@ impl Block {
         out.put(Piece::new(last, 1));
         if dynamic < fixed {
             out.put(Piece::new(DYNAMIC, 2));
-            header.write(&mut out);
-            Some(self.put(data, &own, out))
+            header.write(out);
+            self.put(data, &own, out);
         } else {
             out.put(Piece::new(FIXED, 2));
-            Some(self.put(data, &self.fixed, out))
+            self.put(data, &self.fixed, out);
         }
+        Some(())
     }
 
     /// Bits of all tokens and of the end.
@@ -265,7 +259,7 @@ impl Block {
     }
 
     /// Writes all literals, which are those of `data`, and matches, and the end.
-    fn put<'a>(&self, data: &[u8], book: &Book, mut out: Bits<'a>) -> Bits<'a> {
+    fn put(&self, data: &[u8], book: &Book, out: &mut Bits<'_>) {
         let pieces = Pieces::of(book);
         let mut rest = data;
         let end = Sequence {
@@ -274,7 +268,7 @@ impl Block {
         };
         for Sequence { literals, found } in self.sequences.iter().chain([&end]) {
             let (before, behind) = rest.split_at(*literals);
-            pieces.put_literals(before, &mut out);
+            pieces.put_literals(before, out);
             let len = usize::from(found.len);
             rest = &behind[len..];
             out.put(pieces.lengths[len]);
@@ -284,7 +278,6 @@ impl Block {
             }
             out.flush();
         }
-        out
     }
 }
 
@@ -374,7 +367,7 @@ mod tests {
         ] {
             let mut out = Bits::new(&mut place);
             let room = out.room();
-            out = block.put(&data, &book, out);
+            block.put(&data, &book, &mut out);
             assert_eq!(room - out.room(), block.cost(&book));
         }
     }

@@ -142,7 +142,7 @@ impl Encode for Encoder {
         loop {
             self.block.begin(start);
             let end = self.fill(data, start);
-            out = self.block.write(data, end, out)?;
+            self.block.write(data, end, &mut out)?;
             if end == data.len() {
                 return Some(out.finish());
             }
