@@ -162,9 +162,10 @@ impl Finder {
 
     /// Takes note of the positions of a range.
     pub(super) fn skip(&mut self, from: usize, to: usize) {
+        let (bytes, four, before) = (&*self.bytes, &mut *self.four, &mut *self.before);
         for at in from..to.min(self.len.saturating_sub(WORD - 1)) {
             let here = low_half(at);
-            self.note_four(here, self.word(here, 0));
+            note_four(four, before, here, word_of(bytes, here, 0));
         }
     }
 
@@ -173,24 +174,13 @@ impl Finder {
     fn note(&mut self, here: u16, word: u32) -> (u16, u16) {
         let three = (word << 8).wrapping_mul(FACTOR) >> (u32::BITS - THREE_BITS);
         let three = std::mem::replace(&mut self.three[three as usize], here);
-        (three, self.note_four(here, word))
+        let four = note_four(&mut self.four, &mut self.before, here, word);
+        (three, four)
     }
 
-    /// Takes note of a position by its four bytes; where the same were last, or others with their hash.
-    #[inline]
-    fn note_four(&mut self, here: u16, word: u32) -> u16 {
-        let four = word.wrapping_mul(FACTOR) >> (u32::BITS - FOUR_BITS);
-        let four = std::mem::replace(&mut self.four[four as usize], here);
-        self.before[usize::from(here)] = four;
-        four
-    }
-
-    /// Four bytes, so many behind a position. The types' limits say that they are there.
     #[inline]
     fn word(&self, at: u16, behind: u8) -> u32 {
-        let at = usize::from(at) + usize::from(behind);
-        let bytes = &self.bytes;
-        u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+        word_of(&self.bytes, at, behind)
     }
 
     /// How many bytes are the same at two positions, of `most`; the first four are.
@@ -209,6 +199,27 @@ impl Finder {
         let rest = a_rest.iter().zip(b_rest);
         len + rest.take_while(|(a, b)| a == b).count()
     }
+}
+
+/// Takes note of a position by its four bytes; where the same were last, or others with their hash.
+#[inline]
+fn note_four(
+    four: &mut [u16; 1 << FOUR_BITS],
+    before: &mut [u16; MOST],
+    here: u16,
+    word: u32,
+) -> u16 {
+    let hash = word.wrapping_mul(FACTOR) >> (u32::BITS - FOUR_BITS);
+    let last = std::mem::replace(&mut four[hash as usize], here);
+    before[usize::from(here)] = last;
+    last
+}
+
+/// Four bytes, so many behind a position. The types' limits say that they are there.
+#[inline]
+fn word_of(bytes: &[u8; MOST + BEHIND], at: u16, behind: u8) -> u32 {
+    let at = usize::from(at) + usize::from(behind);
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
 /// Zeros.
