@@ -237,7 +237,7 @@ fn part(setting: &Setting, root: &DebianRoot, workloads: &[Workload]) -> Outcome
                 whole.add(system::whole(setting, root)?);
                 whole.add(trees::whole(setting, &root.tree)?);
                 if !setting.quick {
-                    whole.add(system::threads(setting, root)?);
+                    whole.add(system::processors(setting, root)?);
                     whole.add(several::part(setting, root)?);
                     whole.add(update::part(setting, root)?);
                 }
