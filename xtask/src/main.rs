@@ -39,8 +39,12 @@ enum Task {
     },
     /// Check formatting, clippy, every feature alone and the documentation
     Lint,
-    /// Make the Debian root that tests and benchmark read, ahead of them
-    Inputs,
+    /// Make what tests and benchmark read, ahead of them: the Debian root
+    Inputs {
+        /// Also what these workloads of the benchmark read, with commas between them; M takes 12 GB of disk, B 6 GB
+        #[arg(long, value_delimiter = ',', value_name = "LETTER[,…]")]
+        workload: Vec<bench::Workload>,
+    },
     /// Time whole builds beside today's tools, tar and the floor
     Bench(bench::Arguments),
     /// Compare what programs that make ext4 keep of a tree of nasty cases; as root
@@ -72,23 +76,19 @@ enum Task {
         /// The file to write
         out: PathBuf,
     },
-    /// The benchmark's warming of memory: touch much of it once
-    #[command(hide = true)]
-    TouchMemory,
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Test { arguments } => test::run(&arguments),
         Task::Lint => lint::run(),
-        Task::Inputs => inputs(),
+        Task::Inputs { workload } => inputs(&workload),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Compare { write, mke2fs } => compare::run(write, mke2fs),
         Task::Soak { names } => soak::run(names),
         Task::BootMatrix => boot_matrix(),
         Task::KernelProof => kernel_proof(),
         Task::Floor { tree, out } => bench::floor::run(&tree, &out),
-        Task::TouchMemory => bench::touch(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -131,9 +131,10 @@ fn kernel_proof() -> Outcome {
     cargo::run("the kernel's proof", &mut tests)
 }
 
-fn inputs() -> Outcome {
+fn inputs(workloads: &[bench::Workload]) -> Outcome {
     requirements::ensure()?;
     let root = kurmadisk_fixtures::debian::prepare_debian_root()?;
+    bench::prepare(workloads, &root)?;
     println!("{}", root.tree.display());
     Ok(())
 }

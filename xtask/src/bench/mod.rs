@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: whole processes, side by side in one run.
 //!
 //! Every round runs every job once, each from the same start: its old output gone, the disk's queue empty, the
-//! inputs in the page cache. Rounds interleave the jobs, so a slow minute of the machine falls on all of them.
+//! inputs in the page cache, memory for its files at hand. Rounds interleave the jobs, so a slow minute of the machine falls on all of them.
 //! One round more comes first and doesn't count; in it the memory of processes is measured.
 //!
 //! | module | holds |
@@ -17,6 +17,7 @@
 //! | [`programs`] | builds of our own |
 //! | [`inputs`] | what they read |
 //! | [`job`], [`timing`] | one thing that is timed, and its times |
+//! | [`memory`] | what its files need, made ready |
 //! | [`comparison`] | what is set against what, and the targets |
 //! | [`report`], [`chart`] | all of it as text, JSON and a picture |
 //! | [`instructions`] | instructions instead of seconds |
@@ -30,6 +31,7 @@ mod inputs;
 mod instructions;
 pub(crate) mod job;
 mod large;
+mod memory;
 mod ours;
 mod programs;
 mod report;
@@ -42,7 +44,7 @@ mod trees;
 mod update;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::ValueEnum;
@@ -94,7 +96,7 @@ pub(crate) struct Arguments {
 /// A set of jobs with one input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "verbatim")]
-enum Workload {
+pub(crate) enum Workload {
     /// A Debian root with kernel and initrd
     D,
     /// The KurmaOS disk with kernel and initrd alone
@@ -156,6 +158,22 @@ impl Part {
     }
 }
 
+/// Makes what the workloads read beside the Debian root.
+pub(crate) fn prepare(workloads: &[Workload], root: &DebianRoot) -> Outcome {
+    for workload in workloads {
+        match workload {
+            Workload::S => drop(inputs::SMALL.prepare()?),
+            Workload::M => drop(inputs::MILLION.prepare()?),
+            Workload::B => {
+                inputs::large(root)?;
+                inputs::sparse()?;
+            }
+            Workload::D | Workload::K | Workload::V | Workload::I => {}
+        }
+    }
+    Ok(())
+}
+
 /// Runs the benchmark and prints the report, which is kept in `target/bench`.
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if arguments.instructions {
@@ -188,10 +206,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
     let workloads = workloads(arguments);
     let part = part(&setting, &root, &workloads)?;
-    if !arguments.quick {
-        touch_memory(&setting)?;
-    }
-    let timings = measure(&part.jobs, runs)?;
+    let timings = measure(&part.jobs, runs, &setting.work)?;
     let inputs = workloads
         .iter()
         .map(|workload| workload.text(setting.quick));
@@ -264,35 +279,10 @@ fn part(setting: &Setting, root: &DebianRoot, workloads: &[Workload]) -> Outcome
     Ok(whole)
 }
 
-/// Has a process take memory and give it back. A virtual machine gets pages from its host when they are first
-/// touched, which is slow, and would be counted to whichever job comes first.
-fn touch_memory(setting: &Setting) -> Outcome {
-    let mut touch = std::process::Command::new(setting.programs.join("xtask"));
-    job::quietly(touch.arg("touch-memory"))
-}
-
-/// Touches half of the memory that is available, 8 GiB of it at most.
-pub(crate) fn touch() -> Outcome {
-    const MOST: usize = 8 << 30;
-    const PAGE: usize = 4096;
-    let information = fs::read_to_string("/proc/meminfo")?;
-    let mut lines = information.lines();
-    let available = lines.find_map(|line| line.strip_prefix("MemAvailable:"));
-    let available = available.and_then(|value| value.trim().strip_suffix("kB"));
-    let available: usize = available
-        .ok_or("/proc/meminfo has no MemAvailable")?
-        .trim()
-        .parse()?;
-    let mut memory = vec![0_u8; (available * 1024 / 2).min(MOST)];
-    memory.iter_mut().step_by(PAGE).for_each(|byte| *byte = 1);
-    std::hint::black_box(&memory);
-    Ok(())
-}
-
 /// Seconds after which a process is given up, and taken for slower than that.
 const PATIENCE: u32 = 300;
 
-fn measure(jobs: &[Job], runs: usize) -> Outcome<Vec<Timing>> {
+fn measure(jobs: &[Job], runs: usize, folder: &Path) -> Outcome<Vec<Timing>> {
     let mut timings: Vec<_> = jobs.iter().map(|job| Timing::new(&job.name)).collect();
     for round in 0..=runs {
         for number in 0..jobs.len() {
@@ -303,7 +293,6 @@ fn measure(jobs: &[Job], runs: usize) -> Outcome<Vec<Timing>> {
                 continue;
             }
             rustix::fs::sync();
-            // Last: memory that waits for a disk is given back to the host of a virtual machine, and is slow to come.
             job.clean()?;
             if round == 0 {
                 match job.run_measured(PATIENCE)? {
@@ -319,6 +308,7 @@ fn measure(jobs: &[Job], runs: usize) -> Outcome<Vec<Timing>> {
                     }
                 }
             } else {
+                memory::make_ready(folder, timing.output.allocated)?;
                 let start = Instant::now();
                 job.run()?;
                 let seconds = start.elapsed().as_secs_f64();
