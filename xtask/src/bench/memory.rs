@@ -1,7 +1,8 @@
 //! Memory that a job's files will need, made ready before its time runs.
 //!
-//! A virtual machine may give memory that is free to its host, and get it again, cleared, when it is touched: here that
-//! takes 0.6 s for a GB, which would be counted to whichever job needs more than the one before it has left.
+//! A virtual machine may give memory that is free to its host, and get it again, cleared, when it is touched. That took
+//! 0.6 s for a GB where `docs/performance.md` was measured, and would be counted to whichever job needs more than the one
+//! before it has left.
 
 use std::fs::{self, File};
 use std::io::Write;
