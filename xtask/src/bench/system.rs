@@ -1,5 +1,7 @@
 //! D and K: a whole system into each format, and the KurmaOS disk.
 
+use std::fs;
+
 use kurmadisk_fixtures::debian::DebianRoot;
 use kurmadisk_fixtures::oracle::EFI_STUB;
 
@@ -139,9 +141,21 @@ pub(super) fn processors(setting: &Setting, root: &DebianRoot) -> Outcome<Part> 
 
 /// The numbers of the processors that this process may run on.
 fn allowed_processors() -> Outcome<Vec<String>> {
-    let allowed = rustix::thread::sched_getaffinity(None)?;
-    let numbers = (0..rustix::thread::CpuSet::MAX_CPU).filter(|number| allowed.is_set(*number));
-    Ok(numbers.map(|number| number.to_string()).collect())
+    let status = fs::read_to_string("/proc/self/status")?;
+    let mut lines = status.lines();
+    let list = lines.find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    processors_of(list.ok_or("/proc/self/status has no Cpus_allowed_list")?)
+}
+
+/// The numbers of a list such as `0-3,8`.
+fn processors_of(list: &str) -> Outcome<Vec<String>> {
+    let mut numbers = Vec::new();
+    for range in list.trim().split(',') {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last): (u32, u32) = (first.parse()?, last.parse()?);
+        numbers.extend((first..=last).map(|number| number.to_string()));
+    }
+    Ok(numbers)
 }
 
 /// K: the KurmaOS disk with kernel and initrd.
@@ -158,4 +172,16 @@ pub(super) fn kurmaos(setting: &Setting, root: &DebianRoot) -> Outcome<Part> {
             Limit::resident(NAME, 40_000_000),
         ],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_processors_have_ranges() {
+        assert_eq!(processors_of("\t0-2,8\n").unwrap(), ["0", "1", "2", "8"]);
+        assert!(processors_of("").is_err());
+        assert!(!allowed_processors().unwrap().is_empty());
+    }
 }
