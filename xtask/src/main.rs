@@ -41,7 +41,7 @@ enum Task {
     Lint,
     /// Make what tests and benchmark read, ahead of them: the Debian root
     Inputs {
-        /// Also what these workloads of the benchmark read, with commas between them; M takes 12 GB of disk, B 6 GB
+        /// Also what these workloads of the benchmark read, with commas between them; M takes 10 GB of disk, B 6 GB
         #[arg(long, value_delimiter = ',', value_name = "LETTER[,…]")]
         workload: Vec<bench::Workload>,
     },

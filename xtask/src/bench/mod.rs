@@ -1,8 +1,8 @@
 //! `cargo xtask bench`: whole processes, side by side in one run.
 //!
 //! Every round runs every job once, each from the same start: its old output gone, the disk's queue empty, the
-//! inputs in the page cache, memory for its files at hand. Rounds interleave the jobs, so a slow minute of the machine falls on all of them.
-//! One round more comes first and doesn't count; in it the memory of processes is measured.
+//! inputs in the page cache, memory for its files at hand. Rounds interleave the jobs, so a slow minute of the machine
+//! falls on all of them. One round more comes first and doesn't count; in it the memory of processes is measured.
 //!
 //! | module | holds |
 //! |---|---|
